@@ -1,0 +1,60 @@
+"""il2model: low-dose interleukin-2 in ALS, from dose to Treg to survival.
+
+Research use only; not a medical device and no clinical advice.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+#: Public names and where they live; each is imported when first used.
+_HOMES = {
+    "Dose": "simulation.regimen",
+    "Il2modelError": "errors",
+    "IncompleteWarning": "errors",
+    "InputError": "errors",
+    "ParameterSet": "parameters",
+    "Regimen": "simulation.regimen",
+    "SimulationError": "errors",
+    "Solution": "observables.solution",
+    "SolverOptions": "kernels.problem",
+    "Status": "kernels.problem",
+    "UnitError": "errors",
+    "UnknownNameError": "errors",
+    "load_parameters": "parameters",
+    "simulate": "api",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+if TYPE_CHECKING:
+    from .api import simulate as simulate
+    from .errors import Il2modelError as Il2modelError
+    from .errors import IncompleteWarning as IncompleteWarning
+    from .errors import InputError as InputError
+    from .errors import SimulationError as SimulationError
+    from .errors import UnitError as UnitError
+    from .errors import UnknownNameError as UnknownNameError
+    from .kernels.problem import SolverOptions as SolverOptions
+    from .kernels.problem import Status as Status
+    from .observables.solution import Solution as Solution
+    from .parameters import ParameterSet as ParameterSet
+    from .parameters import load_parameters as load_parameters
+    from .simulation.regimen import Dose as Dose
+    from .simulation.regimen import Regimen as Regimen
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'il2model' has no attribute {name!r}; public names: {', '.join(__all__)}")
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

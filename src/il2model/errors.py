@@ -1,0 +1,52 @@
+"""Errors that teach: what was given, what is allowed, the nearest right name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class Il2modelError(Exception):
+    """Base of every error raised on purpose by il2model; its text is one sentence."""
+
+
+class InputError(Il2modelError, ValueError):
+    """Something the user passed cannot be used."""
+
+
+class UnknownNameError(InputError, KeyError):
+    """A name that does not exist; the message holds the nearest ones that do."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class UnitError(InputError):
+    """A unit that is unknown or does not fit the quantity."""
+
+
+class ModelError(Il2modelError):
+    """The equations contradict themselves: a unit, a symbol or a cycle."""
+
+
+class SimulationError(Il2modelError, RuntimeError):
+    """A run that failed; carries the status sentence of the first failed subject."""
+
+
+class IncompleteWarning(UserWarning):
+    """A result that is valid but says less than it seems (uncalibrated, out of range)."""
+
+
+def unknown_name(what: str, given: str, allowed: Iterable[str]) -> UnknownNameError:
+    """Build the error for a name that is not in `allowed`."""
+    names = list(allowed)
+    near = get_close_matches(given, names, n=3, cutoff=0.5)
+    if not near:
+        near = [n for n in names if given.lower() in n.lower()][:3]
+    if near:
+        hint = f"did you mean {' or '.join(repr(n) for n in near)}?"
+    elif len(names) <= 12:
+        hint = f"known: {', '.join(names)}."
+    else:
+        hint = f"there are {len(names)}, such as {', '.join(names[:4])}."
+    return UnknownNameError(f"There is no {what} {given!r}; {hint}")

@@ -1,0 +1,1 @@
+"""Code generation and solvers; only this layer knows Numba and llvmlite."""

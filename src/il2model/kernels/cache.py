@@ -1,0 +1,86 @@
+"""Files on disk: named by the hash of what made them, written by atomic rename."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def cache_dir() -> Path:
+    """Return the folder of compiled kernels (`IL2MODEL_CACHE` overrides it)."""
+    override = os.environ.get("IL2MODEL_CACHE")
+    if override:
+        return Path(override)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("il2model"))
+
+
+@cache
+def source_hash(*folders: str) -> str:
+    """Return a hash of the Python sources in these folders of the package."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted((_PACKAGE / folder).glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def text_hash(*parts: str) -> str:
+    """Return a hash of some texts."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def read(name: str) -> bytes | None:
+    """Return a cached file, or None."""
+    try:
+        return (cache_dir() / name).read_bytes()
+    except OSError:
+        return None
+
+
+def write(name: str, content: bytes | str) -> Path:
+    """Store a file; several processes may do so at once, each leaves a whole one.
+
+    Where the cache cannot be written, the file goes to a temporary folder.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    for folder in (cache_dir(), Path(tempfile.gettempdir()) / f"il2model-{os.getpid()}"):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+            os.replace(temporary, folder / name)
+            return folder / name
+        except OSError:
+            continue
+    raise OSError(f"no folder to write {name} to")
+
+
+def entries() -> list[Path]:
+    """Return the cached files, by name."""
+    folder = cache_dir()
+    return sorted(p for p in folder.glob("*") if p.is_file()) if folder.is_dir() else []
+
+
+def clear() -> int:
+    """Remove all cached files; return how many."""
+    import shutil
+
+    files = entries()
+    for path in files:
+        path.unlink(missing_ok=True)
+    shutil.rmtree(cache_dir() / "__pycache__", ignore_errors=True)
+    return len(files)
+
+
+def total_size(paths: Iterable[Path]) -> int:
+    """Return the size of some files in bytes."""
+    return sum(p.stat().st_size for p in paths)

@@ -1,0 +1,44 @@
+"""What made a result: versions, hashes, seed and command."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Return the installed versions of some packages."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def manifest(
+    *,
+    model_hash: str,
+    parameter_hash: str,
+    parameter_set: str,
+    calibrated: bool,
+    details: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the manifest of a result as plain data."""
+    from . import __version__
+
+    record: dict[str, Any] = {
+        "il2model": __version__,
+        "model_hash": model_hash,
+        "parameter_hash": parameter_hash,
+        "parameter_set": parameter_set,
+        "calibrated": calibrated,
+        "command": " ".join(["il2model", *sys.argv[1:]]) if sys.argv and "il2model" in sys.argv[0] else "python",
+        "versions": versions("numpy", "scipy", "numba", "llvmlite", "sympy"),
+    }
+    record.update(details or {})
+    return record

@@ -1,0 +1,74 @@
+"""Read the parameter records and return a ParameterSet."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from types import MappingProxyType
+
+from ..errors import InputError
+from ..resources import data_dir
+from .record import Parameter, parameter_from_table
+from .set import ParameterSet
+
+
+def read_records(folder: Path) -> dict[str, Parameter]:
+    """Read every `*.toml` of `folder`, in order of file name.
+
+    Raises
+    ------
+    InputError
+        If a file is not TOML, a record is malformed or an id appears twice.
+    """
+    records: dict[str, Parameter] = {}
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise InputError(f"There are no parameter records (*.toml) in {folder}.")
+    for path in files:
+        try:
+            tables = tomllib.loads(path.read_text(encoding="utf8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{path.name} is not valid TOML: {error}.") from None
+        for id, table in tables.items():
+            if not isinstance(table, dict):
+                raise InputError(f"{path.name}: {id!r} is not a record.")
+            if id in records:
+                raise InputError(f"{path.name}: {id!r} is also in {records[id].mechanism}.toml.")
+            try:
+                records[id] = parameter_from_table(id, table, path.stem)
+            except (TypeError, ValueError) as error:
+                raise InputError(f"{path.name}: {error}") from None
+    return records
+
+
+def bibliography(folder: Path) -> dict[str, str]:
+    """Return the entries of `references.bib` by key, as text."""
+    text = (folder / "references.bib").read_text(encoding="utf8")
+    return {m.group(2): m.group(0) for m in re.finditer(r"@(\w+)\{(\w+),.*", text)}
+
+
+def load_parameters(name: str | None = None, *, folder: str | Path | None = None) -> ParameterSet:
+    """Return the parameter set `name`.
+
+    Parameters
+    ----------
+    name : {None, 'prior'}
+        None is the default set: the calibrated one once a fit has landed, until
+        then the start values. 'prior' is always the start values.
+    folder : path, optional
+        Read the records from this folder instead of the ones that ship.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown or a record is malformed.
+    """
+    if name not in (None, "prior"):
+        raise InputError(f"There is no parameter set {name!r}; the only one is 'prior' until a fit has landed.")
+    path = Path(folder) if folder is not None else data_dir("parameters")
+    if not path.is_dir():
+        raise InputError(f"{path} is not a folder of parameter records.")
+    records = read_records(path)
+    values = {id: record.value for id, record in records.items()}
+    return ParameterSet(MappingProxyType(records), MappingProxyType(values), "prior", calibrated=False)

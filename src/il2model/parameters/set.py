@@ -1,0 +1,95 @@
+"""An immutable set of parameter values with their records."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from ..errors import unknown_name
+from ..units import factor
+from .record import Parameter
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference between two sets."""
+
+    id: str
+    before: float
+    after: float
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.before:g} -> {self.after:g} {self.unit}"
+
+
+@dataclass(frozen=True)
+class ParameterSet(Mapping[str, float]):
+    """Values by id, each in the unit of its record.
+
+    Use `replace` to get a changed copy, `diff` to compare two sets.
+    """
+
+    records: Mapping[str, Parameter]
+    values_: Mapping[str, float]
+    name: str
+    calibrated: bool = False
+
+    def __getitem__(self, id: str) -> float:
+        self.record(id)
+        return self.values_[id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_)
+
+    def __len__(self) -> int:
+        return len(self.values_)
+
+    def __repr__(self) -> str:
+        state = "calibrated" if self.calibrated else "uncalibrated"
+        return f"ParameterSet({self.name!r}, {len(self)} parameters, {state})"
+
+    def record(self, id: str) -> Parameter:
+        """Return the record of `id`; raise UnknownNameError with the nearest name."""
+        try:
+            return self.records[id]
+        except KeyError:
+            raise unknown_name("parameter", id, self.records) from None
+
+    def replace(self, changes: Mapping[str, float | str] | None = None, /, **more: float | str) -> ParameterSet:
+        """Return a copy with other values; a text may carry its unit.
+
+        Parameters
+        ----------
+        changes, **more
+            Values by id; a bare number is in the unit of the record.
+
+        Raises
+        ------
+        UnknownNameError, UnitError, InputError
+            For a name that does not exist, a unit that does not fit, or a value
+            that is not finite or outside its bounds.
+        """
+        new = dict(self.values_)
+        for id, value in {**(changes or {}), **more}.items():
+            new[id] = self.record(id).check(value)
+        return replace(self, values_=MappingProxyType(new))
+
+    def diff(self, other: ParameterSet) -> tuple[Change, ...]:
+        """Return what changes from this set to `other`."""
+        return tuple(
+            Change(id, value, other[id], self.records[id].unit)
+            for id, value in self.values_.items()
+            if other[id] != value
+        )
+
+    def vector(self, ids: Sequence[str], units: Sequence[str]) -> list[float]:
+        """Return the values of `ids`, each converted into its unit of `units`."""
+        return [self[id] * factor(self.records[id].unit, unit) for id, unit in zip(ids, units, strict=True)]
+
+    def fingerprint(self) -> str:
+        """Return a hash of all ids, values and units."""
+        text = "\n".join(f"{i}={v!r} {self.records[i].unit}" for i, v in sorted(self.values_.items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,143 @@
+"""Time courses in panels, and doses as stems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Units as a reader expects them.
+UNIT_WORDS: Mapping[str, str] = {
+    "1": "",
+    "percent": "%",
+    "point": "points",
+    "cell/uL": "cells/µL",
+    "molecule/cell": "per cell",
+    "1/day": "per day",
+    "pg/mL": "pg/mL",
+    "pM": "pM",
+}
+
+#: Distinguishable without colour vision (Okabe and Ito), dark enough on white.
+COLOURS = ("#444444", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
+STYLES = ("--", "-", "-", "-.", ":", "-")
+
+
+def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def label(name: str, unit: str) -> str:
+    """Return an axis label: name, then unit in brackets where there is one."""
+    word = UNIT_WORDS.get(unit, unit)
+    return f"{name} [{word}]" if word else name
+
+
+def _wrap(text: str, width: int = 34) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width))
+
+
+def panels(
+    curves: Sequence[Mapping[str, Any]],
+    *,
+    doses: Sequence[float] = (),
+    title: str = "",
+    note: str = "",
+    columns: int = 2,
+    zoom: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw one panel per quantity.
+
+    Parameters
+    ----------
+    curves : sequence of mappings
+        Each with id, name, unit and lines; a line has label, time (day), value and
+        optionally low and high (a band).
+    doses : sequence of float
+        Days of doses, marked along the lower edge.
+    zoom : (from, to), optional
+        Days to show.
+    """
+    rows = -(-len(curves) // columns)
+    figure, axes = _figure(rows, columns, 5.2 * columns, 2.5 * rows + 0.7)
+    for curve, ax in zip(curves, axes.flat, strict=False):
+        _panel(ax, curve, doses, zoom)
+    for ax in list(axes.flat)[len(curves) :]:
+        ax.set_visible(False)
+    bottom = list(axes.flat)[max(0, len(curves) - columns) : len(curves)]
+    for ax in bottom:
+        ax.set_xlabel("time since first dose [day]")
+    lines = curves[0]["lines"] if curves else []
+    if len(lines) > 1:
+        handles, labels = axes.flat[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(lines), frameon=False)
+    if title or note:
+        figure.suptitle(title, fontsize=12) if title else None
+        figure.supxlabel(note, fontsize=8, color="#444444") if note else None
+    return figure
+
+
+def _panel(ax: Axes, curve: Mapping[str, Any], doses: Sequence[float], zoom: tuple[float, float] | None) -> None:
+    many = len(curve["lines"]) > 1
+    for k, line in enumerate(curve["lines"]):
+        colour, style = (COLOURS[k % 6], STYLES[k % 6]) if many else (COLOURS[1], "-")
+        time, value = np.asarray(line["time"]), np.asarray(line["value"])
+        inside = np.full(len(time), True) if zoom is None else (time >= zoom[0]) & (time <= zoom[1])
+        if line.get("low") is not None:
+            band = (np.asarray(line["low"])[inside], np.asarray(line["high"])[inside])
+            ax.fill_between(time[inside], *band, color=colour, alpha=0.18, linewidth=0)
+        ax.plot(time[inside], value[inside], style, color=colour, label=line["label"], linewidth=1.4)
+    word = UNIT_WORDS.get(curve["unit"], curve["unit"])
+    ax.set_title(_wrap(curve["name"], 48), fontsize=10, loc="left")
+    ax.set_ylabel(word)
+    if curve["id"] in ("survival", "motor_units"):
+        ax.set_ylim(0, 1.02)
+    if curve["id"] == "alsfrs_r":
+        ax.set_ylim(0, 48)
+    shown = [d for d in doses if zoom is None or zoom[0] <= d <= zoom[1]]
+    if shown:
+        ax.plot(
+            shown,
+            np.zeros(len(shown)),
+            "|",
+            color="#666666",
+            markersize=5,
+            transform=ax.get_xaxis_transform(),
+            clip_on=False,
+        )
+    ax.grid(alpha=0.25, linewidth=0.5)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+
+
+def draw_doses(
+    times: Sequence[float], amounts: Sequence[float], durations: Sequence[float], *, title: str, unit: str
+) -> Figure:
+    """Draw doses: a stem per bolus, a bar per infusion."""
+    figure, axes = _figure(1, 1, 8.0, 2.6)
+    ax = axes[0, 0]
+    for t, a, d in zip(times, amounts, durations, strict=True):
+        if d > 0:
+            ax.fill_between([t, t + d], [0, 0], [a, a], color=COLOURS[1], alpha=0.5)
+        else:
+            ax.vlines(t, 0, a, color=COLOURS[1], linewidth=1.6)
+            ax.plot([t], [a], "o", color=COLOURS[1], markersize=3)
+    ax.set_ylim(0, 1.15 * max([*amounts, 1e-9]))
+    ax.set_xlabel("time since first dose [day]")
+    ax.set_ylabel(f"dose [{unit}]")
+    ax.set_title("\n".join([_wrap(title, 100)]), fontsize=9, loc="left")
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    return figure

@@ -1,0 +1,405 @@
+"""Doses and regimens, in the words of NONMEM.
+
+Times are days since the first planned dose (t = 0); amounts are million
+international units (MIU). A regimen is a value: every change returns a new one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, unknown_name
+from ..units import split_quantity, to_float
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: 18 MIU of aldesleukin weigh 1.1 mg (US product label).
+MICROGRAM_PER_MIU = 1100.0 / 18.0
+ROUTES = ("sc", "iv")
+_GRID = 10  # digits of a day to which times are rounded, so that equal times are equal
+
+
+def parse_amount(amount: float | str) -> tuple[float, bool]:
+    """Return (MIU, per square metre?) of '2 MIU', '122 ug' or '0.5 MIU/m2'; a bare number is MIU.
+
+    Raises
+    ------
+    InputError
+        If the amount is negative, not finite or in a unit that is no dose.
+    """
+    per_m2 = False
+    if isinstance(amount, str):
+        number, unit = split_quantity(amount)
+        text = unit.replace("²", "2").replace(" ", "").replace("^2", "2").replace("**2", "2")
+        if text.endswith("/m2"):
+            per_m2, text = True, text[:-3]
+        if text in ("ug", "µg", "μg", "mcg", "microgram"):
+            value = number / MICROGRAM_PER_MIU
+        elif text == "mg":
+            value = 1000.0 * number / MICROGRAM_PER_MIU
+        elif text:
+            value = to_float(f"{number!r} {text}", "MIU", what="the dose")
+        else:
+            value = number
+    else:
+        value = to_float(amount, "MIU", what="the dose")
+    if not math.isfinite(value) or value < 0:
+        raise InputError(f"The dose {amount!r} must be a finite number of MIU, zero or more.")
+    return value, per_m2
+
+
+def _time(value: float | str, what: str) -> float:
+    day = round(to_float(value, "day", what=what), _GRID)
+    if not math.isfinite(day):
+        raise InputError(f"{what} must be a finite number of days.")
+    return day
+
+
+@dataclass(frozen=True)
+class Dose:
+    """One dose.
+
+    Parameters
+    ----------
+    time : float or str
+        Day since t = 0, or a text with a unit.
+    amount : float or str
+        MIU, or a text: '2 MIU', '122 ug', '0.5 MIU/m2'.
+    route : {'sc', 'iv'}
+    duration : float or str
+        Length of an infusion, day; 0 is a bolus.
+    per_m2 : bool
+        The amount is per square metre of body surface.
+    reset : bool
+        Set the IL-2 half back to untreated first (evid 4).
+    ss, ii : bool, float
+        The IL-2 half is on the periodic orbit of this dose given every `ii` days.
+    """
+
+    time: float
+    amount: float
+    route: str = "sc"
+    duration: float = 0.0
+    per_m2: bool = False
+    reset: bool = False
+    ss: bool = False
+    ii: float = 0.0
+
+    def __post_init__(self) -> None:
+        amount, per_m2 = parse_amount(self.amount)
+        object.__setattr__(self, "amount", amount)
+        object.__setattr__(self, "per_m2", bool(self.per_m2 or per_m2))
+        object.__setattr__(self, "time", _time(self.time, "the time of a dose"))
+        object.__setattr__(self, "duration", _time(self.duration, "the duration of a dose"))
+        object.__setattr__(self, "ii", _time(self.ii, "ii"))
+        if self.time < 0:
+            raise InputError(f"A dose at day {self.time:g} lies before t = 0.")
+        if self.duration < 0:
+            raise InputError(f"The duration of a dose is {self.duration:g} day; it must be zero or more.")
+        if self.route not in ROUTES:
+            raise unknown_name("route", str(self.route), ROUTES)
+        if self.ss and self.ii <= 0:
+            raise InputError("A dose with ss = 1 needs an interval ii above zero.")
+        if self.ss and self.duration > self.ii:
+            raise InputError("A dose with ss = 1 must be infused within its interval ii.")
+
+    @property
+    def end(self) -> float:
+        """Day on which the dose is given completely."""
+        return round(self.time + self.duration, _GRID)
+
+
+@dataclass(frozen=True)
+class Regimen:
+    """Doses in time, with riluzole and resets.
+
+    Parameters
+    ----------
+    doses : sequence of Dose
+    name : str
+    length : float
+        Planned length of treatment and follow-up, day.
+    riluzole : sequence of (from, to)
+        Days on riluzole; by default all.
+    resets : sequence of float
+        Days on which the IL-2 half is set back to untreated (evid 3).
+    """
+
+    doses: tuple[Dose, ...] = ()
+    name: str = "regimen"
+    length: float = 28.0
+    riluzole: tuple[tuple[float, float], ...] = ((0.0, math.inf),)
+    resets: tuple[float, ...] = ()
+    _plan: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        doses = tuple(sorted(self.doses, key=lambda d: d.time))
+        object.__setattr__(self, "doses", doses)
+        object.__setattr__(self, "resets", tuple(sorted(_time(t, "the time of a reset") for t in self.resets)))
+        periods = tuple((_time(a, "riluzole") if a else 0.0, float(b)) for a, b in self.riluzole)
+        if any(not a < b for a, b in periods) or any(x[1] > y[0] for x, y in zip(periods, periods[1:], strict=False)):
+            raise InputError("The riluzole periods must be (from, to) in order and must not overlap.")
+        object.__setattr__(self, "riluzole", periods)
+        if self.resets and self.resets[0] < 0:
+            raise InputError(f"A reset at day {self.resets[0]:g} lies before t = 0.")
+
+    # ------------------------------------------------------------------ making
+    @classmethod
+    def cyclic(
+        cls,
+        amount: float | str,
+        days: int | str = 5,
+        every: float | str = 28,
+        cycles: int = 1,
+        *,
+        start: float | str = 0.0,
+        route: str = "sc",
+        duration: float | str = 0.0,
+        name: str | None = None,
+    ) -> Regimen:
+        """Return `days` daily doses of `amount`, again every `every` days, `cycles` times.
+
+        Raises
+        ------
+        InputError
+            If a number is negative or not whole, or `days` is greater than `every`.
+        """
+        period = _time(every, "every")
+        n_days = _whole(to_float(days, "day", what="days"), "days")
+        n_cycles = _whole(cycles, "cycles")
+        begin = _time(start, "start")
+        if period <= 0:
+            raise InputError(f"every is {period:g} day; it must be above zero.")
+        if n_days > period:
+            raise InputError(f"days = {n_days} is greater than every = {period:g}; the cycles would overlap.")
+        if n_days * n_cycles > 100_000:
+            raise InputError(f"{n_days * n_cycles} doses are more than the 100000 that one regimen may hold.")
+        value, per_m2 = parse_amount(amount)
+        length = _time(duration, "duration")
+        doses = tuple(
+            Dose(begin + period * c + d, value, route, length, per_m2) for c in range(n_cycles) for d in range(n_days)
+        )
+        unit = "MIU/m2" if per_m2 else "MIU"
+        label = name or f"{value:g} {unit} x {n_days} every {period:g} d"
+        return cls(doses, label, max(begin + period * n_cycles, 1.0))
+
+    @classmethod
+    def named(cls, name: str) -> Regimen:
+        """Return a regimen of a trial; `Regimen.names()` lists them.
+
+        Raises
+        ------
+        UnknownNameError
+        """
+        try:
+            return _NAMED[name]()
+        except KeyError:
+            raise unknown_name("regimen", name, _NAMED) from None
+
+    @staticmethod
+    def names() -> tuple[str, ...]:
+        """Return the names of the trial regimens."""
+        return tuple(_NAMED)
+
+    @classmethod
+    def from_records(cls, frame: Any, *, name: str = "records") -> Regimen:
+        """Read NONMEM-style records of one subject.
+
+        Parameters
+        ----------
+        frame : data frame, mapping of columns, or sequence of mappings
+            Columns `time` and `amt`, and where needed `evid`, `ii`, `addl`, `rate`,
+            `duration`, `ss`, `cmt` (1 or 'sc', 2 or 'iv'). Times in days, amounts in
+            MIU, rate in MIU per day.
+
+        Raises
+        ------
+        InputError
+            With the row and column that cannot be used.
+        """
+        from .records import regimen_from_records
+
+        return regimen_from_records(frame, name)
+
+    def to_records(self) -> list[dict[str, float]]:
+        """Return one NONMEM-style record per dose and reset, in order of time."""
+        rows = [
+            {
+                "time": d.time,
+                "amt": d.amount,
+                "rate": d.amount / d.duration if d.duration else 0.0,
+                "evid": 4 if d.reset else 1,
+                "cmt": 1 + ROUTES.index(d.route),
+                "ii": d.ii,
+                "addl": 0,
+                "ss": int(d.ss),
+            }
+            for d in self.doses
+        ]
+        rows += [
+            {"time": t, "amt": 0.0, "rate": 0.0, "evid": 3, "cmt": 1, "ii": 0.0, "addl": 0, "ss": 0}
+            for t in self.resets
+        ]
+        return sorted(rows, key=lambda r: (r["time"], -r["evid"]))
+
+    # ---------------------------------------------------------------- changing
+    def replace(self, **changes: Any) -> Regimen:
+        """Return a copy with other fields."""
+        return replace(self, **changes)
+
+    def _with(self, doses: Iterable[Dose], note: str) -> Regimen:
+        return replace(self, doses=tuple(doses), name=f"{self.name}, {note}")
+
+    def skip(self, doses: Sequence[int]) -> Regimen:
+        """Return the regimen without the doses of these numbers (0 is the first)."""
+        gone = set(doses)
+        bad = [i for i in gone if not 0 <= i < len(self.doses)]
+        if bad:
+            raise InputError(f"There is no dose number {bad[0]}; there are {len(self.doses)}, counted from 0.")
+        return self._with((d for i, d in enumerate(self.doses) if i not in gone), f"{len(gone)} skipped")
+
+    def reduce(self, factor: float, *, start: float | str = 0.0) -> Regimen:
+        """Return the regimen with doses from `start` on multiplied by `factor`."""
+        if not 0 <= factor < math.inf:
+            raise InputError(f"The factor is {factor}; it must be zero or more.")
+        begin = _time(start, "start")
+        changed = (replace(d, amount=d.amount * factor) if d.time >= begin else d for d in self.doses)
+        return self._with(changed, f"x {factor:g} from day {begin:g}")
+
+    def delay(self, by: float | str) -> Regimen:
+        """Return the regimen with every dose and reset `by` days later."""
+        days = _time(by, "the delay")
+        later = self._with((replace(d, time=d.time + days) for d in self.doses), f"delayed by {days:g} d")
+        return replace(later, resets=tuple(t + days for t in self.resets), length=self.length + days)
+
+    def until(self, day: float | str) -> Regimen:
+        """Return the regimen without the doses after `day`."""
+        end = _time(day, "the end")
+        return replace(
+            self,
+            doses=tuple(d for d in self.doses if d.time <= end),
+            resets=tuple(t for t in self.resets if t <= end),
+            length=min(self.length, end),
+        )
+
+    def off_riluzole(self) -> Regimen:
+        """Return the regimen without riluzole."""
+        return replace(self, riluzole=(), name=f"{self.name}, off riluzole")
+
+    def __add__(self, other: Regimen) -> Regimen:
+        return replace(
+            self,
+            doses=self.doses + other.doses,
+            resets=self.resets + other.resets,
+            name=f"{self.name} + {other.name}",
+            length=max(self.length, other.length),
+        )
+
+    # ----------------------------------------------------------------- telling
+    @property
+    def given(self) -> tuple[Dose, ...]:
+        """The doses with an amount above zero."""
+        return tuple(d for d in self.doses if d.amount > 0)
+
+    @property
+    def last_time(self) -> float:
+        """Day of the last dose or reset (0 if there is none)."""
+        return max([d.time for d in self.given] + list(self.resets) + [0.0])
+
+    def __str__(self) -> str:
+        doses = self.given
+        if not doses:
+            return "No IL-2."
+        amounts = sorted({(d.amount, d.per_m2, d.route, d.duration) for d in doses})
+        if len(amounts) == 1:
+            amount, per_m2, route, duration = amounts[0]
+            what = f"{amount:g} MIU{'/m2' if per_m2 else ''} {'s.c.' if route == 'sc' else 'i.v.'}"
+            if duration:
+                what += f" over {duration * 24:g} h"
+        else:
+            what = f"{min(a[0] for a in amounts):g} to {max(a[0] for a in amounts):g} MIU"
+        runs = _runs(doses)
+        when = f"{len(doses)} dose{'s' if len(doses) > 1 else ''} from day {doses[0].time:g} to day {doses[-1].time:g}"
+        if len(runs) > 1:
+            starts = [r[0].time for r in runs]
+            gaps = {round(b - a, 6) for a, b in zip(starts, starts[1:], strict=False)}
+            sizes = {len(r) for r in runs}
+            if len(gaps) == 1 and len(sizes) == 1:
+                size, gap = sizes.pop(), gaps.pop()
+                per = f"once a day for {size} days" if size > 1 else "once"
+                when = f"{per}, every {gap:g} days, {len(runs)} times ({len(doses)} doses, the last on day {doses[-1].time:g})"
+        return f"{what}, {when}."
+
+    def studied(self) -> str | None:
+        """Return a sentence if the regimen lies outside what was studied, else None."""
+        doses = self.given
+        if not doses:
+            return None
+        daily: dict[float, float] = {}
+        for d in doses:
+            day = math.floor(d.time)
+            daily[day] = daily.get(day, 0.0) + d.amount * (1.88 if d.per_m2 else 1.0)
+        low, high = min(daily.values()), max(daily.values())
+        if low < 0.33 or high > 3.0:
+            return (
+                f"The dose of {low if low < 0.33 else high:.3g} MIU a day lies outside the 0.33 to 3 MIU "
+                "that the model was built on; read the result as an extrapolation."
+            )
+        runs = _runs(doses)
+        starts = [r[0].time for r in runs]
+        gaps = {round(b - a, 6) for a, b in zip(starts, starts[1:], strict=False)}
+        if len(runs) > 1 and gaps != {28.0}:
+            return "The cycles are not 28 days long as in the trials; read the result as an extrapolation."
+        return None
+
+    def plot(self) -> Figure:
+        """Draw amount against time."""
+        from ..plotting import draw_doses
+
+        shown = self.given
+        unit = "MIU/m2" if any(d.per_m2 for d in shown) else "MIU"
+        return draw_doses(
+            [d.time for d in shown],
+            [d.amount for d in shown],
+            [d.duration for d in shown],
+            title=f"{self.name}: {self}",
+            unit=unit,
+        )
+
+
+def _whole(value: float, what: str) -> int:
+    if value != int(value) or value < 1:
+        raise InputError(f"{what} is {value:g}; it must be a whole number, at least 1.")
+    return int(value)
+
+
+def _runs(doses: Sequence[Dose]) -> list[list[Dose]]:
+    """Split doses into runs of at most a day and a half between neighbours."""
+    runs: list[list[Dose]] = []
+    for dose in doses:
+        if runs and dose.time - runs[-1][-1].time <= 1.5:
+            runs[-1].append(dose)
+        else:
+            runs.append([dose])
+    return runs
+
+
+def _trial(amount: str, cycles: int, name: str, length: float) -> Callable[[], Regimen]:
+    return lambda: replace(Regimen.cyclic(amount, 5, 28, cycles, name=name), length=length)
+
+
+_NAMED: Mapping[str, Callable[[], Regimen]] = {
+    "placebo": lambda: Regimen((), "placebo", 640.0),
+    "imodals-1miu": _trial("1 MIU", 3, "imodals-1miu", 85.0),
+    "imodals-2miu": _trial("2 MIU", 3, "imodals-2miu", 85.0),
+    "mirocals": _trial("2 MIU", 19, "mirocals", 640.0),
+    "transreg": lambda: replace(
+        Regimen.cyclic("1 MIU", 5, 14, 1, name="transreg") + Regimen.cyclic("1 MIU", 1, 14, 12, start=14),
+        name="transreg",
+        length=182.0,
+    ),
+}
