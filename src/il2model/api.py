@@ -176,3 +176,36 @@ def draw_parameters(kernel: Kernel, values: ParameterSet, draws: int, seed: int)
 def status_counts(solution: Solution) -> dict[str, int]:
     """Return how many subjects ended with each status."""
     return {s.name: int((solution.status == s).sum()) for s in Status if (solution.status == s).any()}
+
+
+def check_parameters(folder: str | None = None) -> tuple[int, list[str]]:
+    """Check every parameter record against the model and the bibliography.
+
+    Returns the number of records and a sentence per problem: a source without an
+    entry, a parameter of the model without a record, a record the model does not
+    use, or a unit that does not fit.
+    """
+    from pathlib import Path
+
+    from .errors import UnitError
+    from .parameters import bibliography
+    from .resources import data_dir
+    from .units import factor
+
+    values = load_parameters(folder=folder)
+    place = Path(folder) if folder is not None else data_dir("parameters")
+    entries = bibliography(place if (place / "references.bib").exists() else data_dir("parameters"))
+    needed = {i.id: i.unit for i in builtin_kernel().blueprint.parameters}
+    problems = [f"{id}: the model needs it, but there is no record." for id in needed if id not in values]
+    for id, record in values.records.items():
+        problems += [
+            f"{id}: the source {s!r} has no entry in references.bib." for s in record.sources if s not in entries
+        ]
+        if id not in needed:
+            problems.append(f"{id}: the model does not use it.")
+            continue
+        try:
+            factor(record.unit, needed[id])
+        except UnitError as error:
+            problems.append(f"{id}: {error}")
+    return len(values), problems

@@ -19,7 +19,11 @@ ADD, SET_INPUT, LOAD = 0, 1, 2
 OK, MAX_STEPS, STEP_TOO_SMALL, NOT_FINITE, RUNAWAY, LINEAR_SOLVE = 0, 1, 2, 3, 4, 5
 
 #: Position of each number of `dims`.
-DIMS = ["lanes", "states", "fixed", "inputs", "H", "HINV", "ERR", "FAC", "TAKE", "GROW", "RES", "Y", "N", "K", "U", "P", "IN", "stages", "first", "last", "n_save", "n_out", "n_scale", "n_dense", "max_steps", "event_stride", "load_rows"]
+DIMS = (
+    *("lanes", "states", "fixed", "inputs", "H", "HINV", "ERR", "FAC", "TAKE", "GROW", "RES"),
+    *("Y", "N", "K", "U", "P", "IN", "stages", "first", "last"),
+    *("n_save", "n_out", "n_scale", "n_dense", "max_steps", "event_stride", "load_rows"),
+)
 #: Position of each number of `reals`.
 REALS = ["t_end", "rtol", "atol", "h_first", "h_min", "h_max", "growth_limit", "residual_limit"]
 #: Whole numbers and reals that a lane remembers between steps.

@@ -73,7 +73,7 @@ def _compiled(stem: str, key: str, text: Callable[[], str]) -> bytes:
 
 def is_warm(blueprint_key: str, variant: str) -> bool:
     """Tell whether nothing has to be compiled."""
-    lanes, single = VARIANTS[variant]
+    _lanes, single = VARIANTS[variant]
     step = machine.object_name(f"step-{blueprint_key}-{variant}", blueprint_key)
     drive = machine.object_name(driver_key(single), "")
     return cache.read(step) is not None and cache.read(drive) is not None

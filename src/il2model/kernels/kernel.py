@@ -6,6 +6,7 @@ state and hands a batch to a route: 'fast' or 'plain'.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import warnings
@@ -135,10 +136,10 @@ def builtin_kernel() -> Kernel:
 
     def before() -> None:
         _say_once("il2model: compiling the model for this machine; this happens once.")
-        try:  # lower the driver in a second process while SymPy derives the model here
+        # lower the driver in a second process while SymPy derives the model here;
+        # where that fails, loading the variant says so
+        with contextlib.suppress(Exception):
             driver.append(fast.DriverText(single=False))
-        except Exception:
-            pass
 
     blueprint = load_blueprint(key, _make_builtin, before)
     return Kernel(blueprint, _driver=driver[0] if driver else None)

@@ -30,7 +30,7 @@ def build() -> Submodel:
     e_a = p("cd25_induction", "1", "gain of CD25 by IL-2 signal", "e_a")
     k_Ra = p("cd25_turnover", "1/day", "turnover of CD25", "k_{Ra}")
 
-    C_p, C_t, C_p0 = ref("il2_plasma", "il2_tissue", "il2_untreated")
+    C_p, C_t = ref("il2_plasma", "il2_tissue")
     G, G0 = ref("treg_signal", "treg_signal_untreated")
     T_b, T_t, P = ref("treg_blood", "treg_tissue_resting", "treg_tissue_cycling")
     k_in, k_out = ref("lymphocyte_entry_rate", "lymphocyte_exit_rate")

@@ -79,13 +79,11 @@ def panels(
     bottom = list(axes.flat)[max(0, len(curves) - columns) : len(curves)]
     for ax in bottom:
         ax.set_xlabel("time since first dose [day]")
-    lines = curves[0]["lines"] if curves else []
-    if len(lines) > 1:
-        handles, labels = axes.flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(lines), frameon=False)
+    if curves and len(curves[0]["lines"]) > 1:
+        axes.flat[0].legend(frameon=False, fontsize=8)
     if title or note:
-        figure.suptitle(title, fontsize=12) if title else None
-        figure.supxlabel(note, fontsize=8, color="#444444") if note else None
+        figure.suptitle(title, fontsize=11)
+        figure.supxlabel(note, fontsize=8, color="#444444")
     return figure
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, unknown_name
 from ..units import split_quantity, to_float
+import itertools
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -141,7 +142,7 @@ class Regimen:
         object.__setattr__(self, "doses", doses)
         object.__setattr__(self, "resets", tuple(sorted(_time(t, "the time of a reset") for t in self.resets)))
         periods = tuple((_time(a, "riluzole") if a else 0.0, float(b)) for a, b in self.riluzole)
-        if any(not a < b for a, b in periods) or any(x[1] > y[0] for x, y in zip(periods, periods[1:], strict=False)):
+        if any(not a < b for a, b in periods) or any(x[1] > y[0] for x, y in itertools.pairwise(periods)):
             raise InputError("The riluzole periods must be (from, to) in order and must not overlap.")
         object.__setattr__(self, "riluzole", periods)
         if self.resets and self.resets[0] < 0:
@@ -326,12 +327,13 @@ class Regimen:
         when = f"{len(doses)} dose{'s' if len(doses) > 1 else ''} from day {doses[0].time:g} to day {doses[-1].time:g}"
         if len(runs) > 1:
             starts = [r[0].time for r in runs]
-            gaps = {round(b - a, 6) for a, b in zip(starts, starts[1:], strict=False)}
+            gaps = {round(b - a, 6) for a, b in itertools.pairwise(starts)}
             sizes = {len(r) for r in runs}
             if len(gaps) == 1 and len(sizes) == 1:
                 size, gap = sizes.pop(), gaps.pop()
                 per = f"once a day for {size} days" if size > 1 else "once"
-                when = f"{per}, every {gap:g} days, {len(runs)} times ({len(doses)} doses, the last on day {doses[-1].time:g})"
+                total = f"({len(doses)} doses, the last on day {doses[-1].time:g})"
+                when = f"{per}, every {gap:g} days, {len(runs)} times {total}"
         return f"{what}, {when}."
 
     def studied(self) -> str | None:
@@ -351,7 +353,7 @@ class Regimen:
             )
         runs = _runs(doses)
         starts = [r[0].time for r in runs]
-        gaps = {round(b - a, 6) for a, b in zip(starts, starts[1:], strict=False)}
+        gaps = {round(b - a, 6) for a, b in itertools.pairwise(starts)}
         if len(runs) > 1 and gaps != {28.0}:
             return "The cycles are not 28 days long as in the trials; read the result as an extrapolation."
         return None

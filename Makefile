@@ -1,0 +1,41 @@
+# Two commands do everything: `make demo` and `make test`.
+# Each sets up a virtual environment of its own (in .venv) from nothing.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: demo test check-long docs format clean
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("il2model needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+demo: $(VENV)/.ready ## simulate the arms of IMODALS and MIROCALS into results/demo/
+	$(BIN)/il2model demo -o results/demo
+
+test: $(VENV)/.ready ## format, lint, types, import layers, tests
+	$(BIN)/ruff format --check src tests docs
+	$(BIN)/ruff check src tests docs
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -n $(WORKERS)
+
+check-long: $(VENV)/.ready docs ## slow and statistical checks, and the docs
+	$(BIN)/pytest -n $(WORKERS) -m long
+
+$(VENV)/.docs: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
+	@touch $@
+
+docs: $(VENV)/.docs ## build the documentation into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+format: $(VENV)/.ready
+	$(BIN)/ruff format src tests docs
+	$(BIN)/ruff check --fix src tests docs
+
+clean:
+	rm -rf $(VENV) results docs/_build docs/jupyter_execute .mypy_cache .ruff_cache .pytest_cache
