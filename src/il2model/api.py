@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,18 +19,20 @@ from .simulation.regimen import Regimen
 from .simulation.run import run
 from .units import to_float
 
+#: One time or several, day or with a unit.
+Times: TypeAlias = "Sequence[float | str] | Floats | float | str | None"
 _MAX_DAYS = 36_525.0
 _MAX_TIMES = 2_000_000
 _SAID: set[str] = set()
 
 
-def _warn_once(text: str) -> None:
-    if text not in _SAID:
-        _SAID.add(text)
+def _warn_once(kind: str, text: str) -> None:
+    if kind not in _SAID:
+        _SAID.add(kind)
         warnings.warn(text, IncompleteWarning, stacklevel=4)
 
 
-def save_times(save: Sequence[float | str] | float | str | None, until: float) -> Floats:
+def save_times(save: Times, until: float) -> Floats:
     """Return increasing save times, day; by default a quarter of a day apart.
 
     Raises
@@ -61,7 +63,7 @@ def simulate(
     regimen: Regimen | str,
     *,
     until: float | str | None = None,
-    save: Sequence[float | str] | float | str | None = None,
+    save: Times = None,
     parameters: ParameterSet | None = None,
     draws: int | None = None,
     seed: int = 0,
@@ -118,7 +120,7 @@ def simulate(
     kernel = kernel if kernel is not None else builtin_kernel()
     studied = plan.studied()
     if studied:
-        _warn_once(studied)
+        _warn_once(*studied)
     if draws is None:
         items = kernel.blueprint.parameters
         matrix = np.array([values.vector([i.id for i in items], [i.unit for i in items])])
@@ -138,9 +140,10 @@ def simulate(
     )
     if raise_on_failure and result.messages and (kind == "patient" or len(result.messages) == len(matrix)):
         raise SimulationError(next(iter(result.messages.values())))
-    if result.messages:
+    if result.messages and kind == "draws":
         _warn_once(
-            f"{len(result.messages)} of {len(matrix)} draws failed; the first: {next(iter(result.messages.values()))}"
+            "failed draws",
+            f"{len(result.messages)} of {len(matrix)} draws failed; the first: {next(iter(result.messages.values()))}",
         )
     record = manifest(
         model_hash=kernel.blueprint.fingerprint,

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ._version import __version__
+
 
 def versions(*packages: str) -> dict[str, str]:
     """Return the installed versions of some packages."""
@@ -29,8 +31,6 @@ def manifest(
     details: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the manifest of a result as plain data."""
-    from . import __version__
-
     record: dict[str, Any] = {
         "il2model": __version__,
         "model_hash": model_hash,

@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from .. import __version__
+from .._version import __version__
 from ..errors import Il2modelError, InputError, SimulationError, unknown_name
 from . import demo, parameters, simulate
 from .parsing import Parser
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default")
-            warnings.showwarning = note  # type: ignore[assignment]
+            warnings.showwarning = note
             args = _parse(build_parser(), arguments)
             return int(args.run(args)) if args is not None else 0  # type: ignore[attr-defined]
     except SimulationError as error:

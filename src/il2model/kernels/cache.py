@@ -13,13 +13,26 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def cache_dir() -> Path:
-    """Return the folder of compiled kernels (`IL2MODEL_CACHE` overrides it)."""
+    """Return the folder of compiled kernels (`IL2MODEL_CACHE` overrides it).
+
+    Where it cannot be written, a temporary folder of this process takes its place.
+    """
     override = os.environ.get("IL2MODEL_CACHE")
     if override:
-        return Path(override)
+        return _usable(Path(override))
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("il2model"))
+    return _usable(Path(platformdirs.user_cache_dir("il2model")))
+
+
+@cache
+def _usable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="il2model-"))
 
 
 @cache
@@ -46,22 +59,19 @@ def read(name: str) -> bytes | None:
 
 
 def write(name: str, content: bytes | str) -> Path:
-    """Store a file; several processes may do so at once, each leaves a whole one.
-
-    Where the cache cannot be written, the file goes to a temporary folder.
-    """
+    """Store a file; several processes may do so at once, each leaves a whole one."""
     data = content.encode() if isinstance(content, str) else content
-    for folder in (cache_dir(), Path(tempfile.gettempdir()) / f"il2model-{os.getpid()}"):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-            os.replace(temporary, folder / name)
-            return folder / name
-        except OSError:
-            continue
-    raise OSError(f"no folder to write {name} to")
+    folder = cache_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        os.replace(temporary, folder / name)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return folder / name
 
 
 def entries() -> list[Path]:

@@ -285,7 +285,7 @@ def compile_driver(single: bool) -> str:
     from numba import njit, types
     from numba.extending import intrinsic
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def call_prepare(context: Any, address: Any, work: Any) -> Any:
         def build(ctx: Any, builder: Any, sig: Any, args: Any) -> Any:
             kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)])
@@ -294,7 +294,7 @@ def compile_driver(single: bool) -> str:
 
         return types.void(types.int64, types.int64), build
 
-    @intrinsic
+    @intrinsic  # type: ignore[untyped-decorator]
     def call_attempt(context: Any, address: Any, work: Any, rtol: Any, atol: Any) -> Any:
         def build(ctx: Any, builder: Any, sig: Any, args: Any) -> Any:
             real = ir.DoubleType()

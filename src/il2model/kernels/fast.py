@@ -115,7 +115,7 @@ class FastKernel:
         width = work.itemsize
         call = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(self.addresses["rhs"])
         call(base, base + lo["Y"] * width, base + lo["N"] * width)
-        return work[lo["N"] : lo["N"] + lo["states"] * lanes : lanes].astype(float)
+        return np.asarray(work[lo["N"] : lo["N"] + lo["states"] * lanes : lanes], dtype=np.float64)
 
     def solve(self, problem: Problem, options: SolverOptions, first: int = 0, last: int | None = None) -> BatchResult:
         """Integrate subjects first..last of `problem` (all by default) on this thread.

@@ -30,7 +30,7 @@ class power(sp.Function):  # noqa: N801 - printed as it is written
         return exponent * power(base, exponent - 1)
 
 
-class _Printer(PythonCodePrinter):  # type: ignore[misc]
+class _Printer(PythonCodePrinter):
     """Integers as floats, products for small powers, `exp`, `log` and `power` by name."""
 
     def __init__(self) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, TypeAlias
 
 import sympy as sp
 
-Expr = sp.Expr
+#: A SymPy expression (the library has no complete types).
+Expr: TypeAlias = Any
 
 
 class Kind(StrEnum):

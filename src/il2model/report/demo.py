@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import __version__
+from .._version import __version__
 from ..api import simulate
 from ..observables.solution import Solution
 from ..plotting import panels
@@ -33,7 +33,7 @@ _FIGURES = (
     ("imodals-immune", "imodals", IMMUNE, None, "IMODALS, three cycles: immune cells"),
     ("imodals-disease", "imodals", DISEASE, None, "IMODALS, three cycles: inflammation, neurofilament, function"),
     ("mirocals-immune", "mirocals", IMMUNE, None, "MIROCALS, 19 cycles: immune cells"),
-    ("mirocals-disease", "mirocals", DISEASE, None, "MIROCALS, 19 cycles: inflammation, neurofilament, function, survival"),
+    ("mirocals-disease", "mirocals", DISEASE, None, "MIROCALS, 19 cycles: inflammation, neurofilament, survival"),
 )  # fmt: skip
 
 

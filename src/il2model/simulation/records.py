@@ -10,7 +10,7 @@ from ..errors import InputError, unknown_name
 from .regimen import Dose, Regimen
 
 _COLUMNS = ("id", "time", "amt", "evid", "ii", "addl", "rate", "duration", "ss", "cmt", "dv", "mdv")
-_ROUTES = {1: "sc", 2: "iv", "sc": "sc", "iv": "iv", "1": "sc", "2": "iv"}
+_ROUTES = {"sc": "sc", "iv": "iv", "1": "sc", "2": "iv", "nan": "sc", ".": "sc"}
 _MAX_ADDL = 100_000
 
 
@@ -103,7 +103,8 @@ def _expand(number: int, row: Mapping[str, Any], evid: int, time: float, stops: 
     rate = _number(row, "rate", number, 0.0)
     duration = _number(row, "duration", number, 0.0)
     ss = _count(row, "ss", number, range(2))
-    route = _ROUTES.get(row.get("cmt", 1)) or _ROUTES.get(str(row.get("cmt", 1)).strip().lower())
+    compartment = str(row.get("cmt") or 1).strip().lower().removesuffix(".0")
+    route = _ROUTES.get(compartment)
     if route is None:
         raise InputError(f"Record {number}: cmt is {row['cmt']!r}; allowed are 1 (sc) and 2 (iv).")
     if amount < 0 or rate < 0 or duration < 0:

@@ -6,6 +6,7 @@ international units (MIU). A regimen is a value: every change returns a new one.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, unknown_name
 from ..units import split_quantity, to_float
-import itertools
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -153,7 +153,7 @@ class Regimen:
     def cyclic(
         cls,
         amount: float | str,
-        days: int | str = 5,
+        days: float | str = 5,
         every: float | str = 28,
         cycles: int = 1,
         *,
@@ -336,8 +336,8 @@ class Regimen:
                 when = f"{per}, every {gap:g} days, {len(runs)} times {total}"
         return f"{what}, {when}."
 
-    def studied(self) -> str | None:
-        """Return a sentence if the regimen lies outside what was studied, else None."""
+    def studied(self) -> tuple[str, str] | None:
+        """Return what lies outside the studied range ('dose' or 'cycle') and a sentence, else None."""
         doses = self.given
         if not doses:
             return None
@@ -347,7 +347,7 @@ class Regimen:
             daily[day] = daily.get(day, 0.0) + d.amount * (1.88 if d.per_m2 else 1.0)
         low, high = min(daily.values()), max(daily.values())
         if low < 0.33 or high > 3.0:
-            return (
+            return "dose", (
                 f"The dose of {low if low < 0.33 else high:.3g} MIU a day lies outside the 0.33 to 3 MIU "
                 "that the model was built on; read the result as an extrapolation."
             )
@@ -355,7 +355,7 @@ class Regimen:
         starts = [r[0].time for r in runs]
         gaps = {round(b - a, 6) for a, b in itertools.pairwise(starts)}
         if len(runs) > 1 and gaps != {28.0}:
-            return "The cycles are not 28 days long as in the trials; read the result as an extrapolation."
+            return "cycle", "The cycles are not 28 days long as in the trials; read the result as an extrapolation."
         return None
 
     def plot(self) -> Figure:

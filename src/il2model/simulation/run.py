@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
 from ..kernels.blueprint import Blueprint
@@ -175,10 +176,10 @@ def run(
         result = _solve(kernel, problem, options, engine, _variant(len(rows), precision, batch))
         states[rows], final[rows] = result.states, result.final
         steps[rows], rejected[rows], status[rows] = result.steps, result.rejected, result.status
-        for i, s in enumerate(rows):
+        for i, row in enumerate(rows):
             if result.status[i] != Status.SUCCESS:
                 where = bp.states[int(result.status_state[i])].id
-                messages[int(s)] = Status(int(result.status[i])).sentence(where)
+                messages[int(row)] = Status(int(result.status[i])).sentence(where)
 
     courses = np.stack([_input_course(bp, sch, save) for sch in schedules])
     balance = _balance(kernel, schedules, schedule, parameters, constants, grid, states, final, loads, until)
@@ -192,7 +193,7 @@ def _load_rows(
     schedule: Ints,
     parameters: Floats,
     y0: Floats,
-    usable: Ints | np.ndarray,  # type: ignore[type-arg]
+    usable: NDArray[np.bool_],
     options: SolverOptions,
     engine: str,
 ) -> Floats:
@@ -200,7 +201,7 @@ def _load_rows(
     width = 1 + max(len(s.steady) for s in schedules)
     loads = np.repeat(y0[:, None, :], width, axis=1)
     for number, sch in enumerate(schedules):
-        subjects = np.flatnonzero((schedule == number) & np.asarray(usable))
+        subjects = np.flatnonzero((schedule == number) & usable)
         if len(subjects):
             for k, dose in enumerate(sch.steady):
                 loads[subjects, k + 1] = periodic_orbit(kernel, dose, parameters[subjects], options, engine)

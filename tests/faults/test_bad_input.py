@@ -1,0 +1,150 @@
+"""Bad input gives one sentence and exit code 2; nothing crashes."""
+
+import random
+import string
+
+import pytest
+
+import il2model as il2
+from il2model.cli.main import main
+from il2model.errors import InputError
+from il2model.simulation.regimen import Regimen
+
+BAD = [
+    (["simulate"], "--regimen"),
+    (["simulate", "--regimen", "mirocal"], "'mirocals'"),
+    (["simulate", "--regimn", "mirocals"], "--regimen"),
+    (["simulate", "--regimen", "mirocals", "--set", "il2_clearence=3"], "il2_clearance"),
+    (["simulate", "--regimen", "mirocals", "--set", "il2_clearance=3 kg"], "kg"),
+    (["simulate", "--regimen", "mirocals", "--set", "il2_clearance"], "id=value"),
+    (["simulate", "--regimen", "mirocals", "--set", "il2_clearance=nan"], "NaN"),
+    (["simulate", "--regimen", "mirocals", "--set", "il2_clearance=9000"], "outside its bounds"),
+    (["simulate", "--amount", "-2 MIU"], "zero or more"),
+    (["simulate", "--amount", "nan MIU"], "NaN"),
+    (["simulate", "--amount", "2 parsec"], "parsec"),
+    (["simulate", "--amount", "2 MIU", "--days", "30", "--every", "28"], "greater than every"),
+    (["simulate", "--amount", "2 MIU", "--days", "2.5"], "whole number"),
+    (["simulate", "--amount", "2 MIU", "--cycles", "0"], "at least 1"),
+    (["simulate", "--amount", "2 MIU", "--route", "oral"], "route"),
+    (["simulate", "--regimen", "mirocals", "--until", "100"], "after the end"),
+    (["simulate", "--regimen", "placebo", "--until", "-5"], "until"),
+    (["simulate", "--regimen", "placebo", "--until", "soon"], "not a number"),
+    (["simulate", "--regimen", "placebo", "--until", "10", "--at", "20"], "after the end"),
+    (["simulate", "--regimen", "placebo", "--at", "-3"], "-3"),
+    (["simulate", "--regimen", "placebo", "--observables", "treg_procent"], "treg_percent"),
+    (["simulate", "--regimen", "placebo", "--format", "xml"], "format"),
+    (["simulate", "--regimen", "placebo", "--format", "nc"], "-o"),
+    (["simulate", "--regimen", "placebo", "--engine", "fastest"], "'fast'"),
+    (["simulate", "--regimen", "placebo", "--rtol", "2"], "rtol"),
+    (["simulate", "--regimen", "placebo", "--draws", "0"], "draws"),
+    (["simulate", "--regimen", "placebo", "--draws", "many"], "not a number"),
+    (["simulate", "--regimen", "placebo", "--parameters", "posterior"], "prior"),
+    (["simulate", "--regimen", "placebo", "--plot", "x.bmp"], ".png"),
+    (["simulate", "--records", "no-such-file.csv"], "cannot be read"),
+    (["simulate", "--regimen", "placebo", "-o", "/proc/none/x.json"], "cannot be written"),
+    (["simulate", "--regimen", "placebo", "extra"], "extra"),
+    (["parameters", "show", "il2_clearence"], "il2_clearance"),
+    (["parameters", "lists"], "list"),
+    (["parameters", "check", "/no/such/folder"], "not a folder"),
+    (["simulat"], "simulate"),
+    (["demo", "-o", "/proc/none"], "cannot be written"),
+]
+
+
+def check(capsys, arguments):
+    code = main(arguments)
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    return code, captured.err.strip()
+
+
+@pytest.mark.parametrize(("arguments", "hint"), BAD, ids=[" ".join(a) for a, _ in BAD])
+def test_one_sentence_and_exit_code_2(capsys, arguments, hint):
+    code, error = check(capsys, arguments)
+    sentences = [line for line in error.splitlines() if "note:" not in line and "compiling" not in line]
+    assert code == 2
+    assert len(sentences) == 1, error
+    assert sentences[0].startswith("il2model: ")
+    assert hint in sentences[0]
+
+
+RECORDS = [
+    ([{"amt": 1}], "no column 'time'"),
+    ([{"time": 0}], "no column 'amt'"),
+    ([{"time": 0, "amount": 1}], "'amt'"),
+    ([{"time": "noon", "amt": 1}], "not a number"),
+    ([{"time": 0, "amt": -1}], "zero or more"),
+    ([{"time": 0, "amt": float("nan")}], "nan"),
+    ([{"time": -1, "amt": 1}], "before t = 0"),
+    ([{"time": 0, "amt": 1, "addl": 3}], "interval ii"),
+    ([{"time": 0, "amt": 1, "evid": 7}], "evid"),
+    ([{"time": 0, "amt": 1, "ss": 1}], "interval ii"),
+    ([{"time": 0, "amt": 1, "cmt": 9}], "cmt"),
+    ([{"time": 0, "amt": 1, "rate": 2, "duration": 3}], "rate x duration"),
+    ([{"time": 0, "amt": 1, "id": 1}, {"time": 1, "amt": 1, "id": 2}], "several subjects"),
+    ({"time": [0, 1], "amt": [1]}, "different lengths"),
+    ("time,amt", "data frame"),
+    ([3], "not a mapping"),
+]
+
+
+@pytest.mark.parametrize(("records", "hint"), RECORDS, ids=[h for _, h in RECORDS])
+def test_bad_records_name_what_is_wrong(records, hint):
+    with pytest.raises(InputError, match=hint) as caught:
+        Regimen.from_records(records)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_dose_after_the_end_is_refused_with_the_way_out():
+    with pytest.raises(InputError, match="cut the regimen"):
+        il2.simulate("mirocals", until=100)
+    assert il2.simulate(Regimen.named("mirocals").until(100), until=100)
+
+
+def test_a_regimen_must_be_one():
+    with pytest.raises(InputError, match="regimen is needed"):
+        il2.simulate(5)
+    with pytest.raises(il2.UnknownNameError, match="did you mean"):
+        il2.simulate("miroclas")
+    with pytest.raises(InputError, match="save time"):
+        il2.simulate("placebo", until=5, save=[9])
+
+
+WORDS = [
+    "simulate", "parameters", "list", "show", "check", "diff", "cache", "--regimen", "--amount", "--days", "--every",
+    "--cycles", "--until", "--at", "--set", "--draws", "--engine", "--rtol", "--observables", "--format", "--route",
+    "mirocals", "imodals-1miu", "placebo", "2 MIU", "-1", "0", "5", "28", "1e9", "nan", "inf", "3.7", "MIU", "x=y",
+    "il2_clearance=0.3 L/min", "treg_percent", "survival,alsfrs_r", "json", "csv", "table", "0,8,64", "", "--", "=",
+    "--help-me", "prior", "--seed", "µ", "2 MIU/m2", "--cut", "--off-riluzole", "--start",
+]  # fmt: skip
+
+
+def test_500_fuzzed_command_lines_and_record_tables_never_crash(capsys):
+    rng = random.Random(2026)
+    for _ in range(350):
+        arguments = [rng.choice(WORDS) for _ in range(rng.randint(1, 7))]
+        if rng.random() < 0.6:
+            arguments = ["simulate", "--until", "30", *arguments]
+        if rng.random() < 0.2:
+            arguments.append("".join(rng.choice(string.printable) for _ in range(5)))
+        try:
+            code = main(arguments)
+        except SystemExit as stop:  # --help and --version
+            code = stop.code
+        assert code in (0, 1, 2), arguments
+        assert "Traceback" not in capsys.readouterr().err
+    values = [0, 1, -1, 2.5, "x", None, float("nan"), float("inf"), "", ".", "1", 1e12, [], {}]
+    columns = ["time", "amt", "evid", "ii", "addl", "rate", "duration", "ss", "cmt", "id", "dose"]
+    for _ in range(150):
+        rows = [
+            {rng.choice(columns): rng.choice(values) for _ in range(rng.randint(1, 6))}
+            for _ in range(rng.randint(0, 4))
+        ]
+        for row in rows:
+            if rng.random() < 0.7:
+                row |= {"time": rng.choice([0, 1, 2.5]), "amt": rng.choice([0, 1, 2])}
+        try:
+            plan = Regimen.from_records(rows)
+        except InputError:
+            continue
+        assert str(plan)
