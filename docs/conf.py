@@ -15,9 +15,9 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "myst_nb",
     "generated_pages",
+    "mathml",
 ]
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 nb_execution_mode = "force"
@@ -25,6 +25,9 @@ nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
 exclude_patterns = ["_build", "jupyter_execute"]
+html_math_renderer = "mathml"
+html_sidebars = {"**": []}
+html_css_files = ["site.css"]
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_title = "il2model"

@@ -21,7 +21,7 @@ def show(expr, names):
 def equations(model) -> str:
     names = latex_names(model)
     out = [HEAD, "# Equations\n\nPrinted from the SymPy objects that are compiled. Time is in days. "]
-    out.append("A dot is the derivative by time; an index 0 is the untreated state.\n")
+    out.append("An index 0 is the untreated state.\n")
     for id, title in model.pages:
         own = [q for q in model.quantities.values() if q.submodel == id]
         out.append(f"\n## {title}\n")
@@ -37,7 +37,7 @@ def equations(model) -> str:
                 continue
             out.append(f"\n### {head}\n")
             for q in group:
-                left = rf"\dot{{{q.latex}}}" if table is model.equations else q.latex
+                left = rf"\frac{{d{q.latex}}}{{dt}}" if table is model.equations else q.latex
                 out.append(f"\n{q.name} (`{q.id}`, {q.unit}):\n\n$$\n{left} = {show(table[q.id], names)}\n$$\n")
         starts = [f"| `{q.id}` | ${q.latex}$ | ${show(model.baseline[q.id], names)}$ | {q.unit} |" for q in states]
         if starts:
@@ -88,10 +88,8 @@ def parameter_pages(model, parameters, entries) -> str:
 def symbols(model) -> str:
     out = [HEAD, "# Glossary and symbols\n\n"]
     out.append((Path(__file__).parents[1] / "reference" / "words.md.txt").read_text(encoding="utf8"))
-    out.append(
-            table_head = "\n### Start\n\n| state | symbol | untreated value | unit |\n|---|---|---|---|\n"
-            out.append(table_head + "\n".join(starts) + "\n")
-    )
+    out.append("\n## From symbol to id\n\nSome letters mean different things in the two halves of the documents; ")
+    out.append("ids do not.\n\n")
     out.append("| symbol | id | meaning | unit | kind |\n|---|---|---|---|---|\n")
     for q in model.quantities.values():
         out.append(f"| ${q.latex}$ | `{q.id}` | {q.name} | {q.unit} | {q.kind} |\n")
