@@ -22,8 +22,10 @@ OK, MAX_STEPS, STEP_TOO_SMALL, NOT_FINITE, RUNAWAY, LINEAR_SOLVE = 0, 1, 2, 3, 4
 DIMS = (
     *("lanes", "states", "fixed", "inputs", "H", "HINV", "ERR", "FAC", "TAKE", "GROW", "RES"),
     *("Y", "N", "K", "U", "P", "IN", "stages", "first", "last"),
-    *("n_save", "n_out", "n_scale", "n_dense", "max_steps", "event_stride", "load_rows"),
+    *("n_save", "n_out", "n_scale", "n_dense", "max_steps", "mode", "load_rows"),
 )
+#: Modes: step by the error estimate; do so and record the accepted steps; take recorded steps.
+FREE, RECORD, REPLAY = 0, 1, 2
 #: Position of each number of `reals`.
 REALS = ["t_end", "rtol", "atol", "h_first", "h_min", "h_max", "growth_limit", "residual_limit"]
 #: Whole numbers and reals that a lane remembers between steps.
@@ -58,6 +60,10 @@ def drive(
     counts: Any,  # (subjects, 4): steps, rejected, status, state
     ints: Any,  # (LANE_INTS, lanes)
     floats: Any,  # (LANE_REALS, lanes)
+    tape: Any,  # (subjects, max_steps) accepted steps, day: written by RECORD, read by REPLAY
+    tape_row: Any,  # (subjects,): row of `tape` that a subject uses
+    tape_length: Any,  # (rows,)
+    tape_width: Any,
     call_prepare: Any,
     call_attempt: Any,
 ) -> Any:
@@ -66,7 +72,7 @@ def drive(
     oH, oERR, oFAC, oTAKE, oGROW, oRES = dims[4], dims[6], dims[7], dims[8], dims[9], dims[10]
     oY, oN, oK, oP, oIN, stages = dims[11], dims[12], dims[13], dims[15], dims[16], dims[17]
     first, last, n_save, n_out, n_scale, n_dense = dims[18], dims[19], dims[20], dims[21], dims[22], dims[23]
-    max_steps, load_rows = dims[24], dims[26]
+    max_steps, mode, load_rows = dims[24], dims[25], dims[26]
     t_end, rtol, atol, h_first, h_min, h_max = reals[0], reals[1], reals[2], reals[3], reals[4], reals[5]
     growth_limit, residual_limit = reals[6], reals[7]
     # lane memory: subject, next event, next save, is first step, was rejected, steps, lane state
@@ -166,7 +172,11 @@ def drive(
                 t_stop = event_time[e]
             room = t_stop - t
             h = min(floats[NEXT + l], h_max)
-            if h >= 0.9999 * room:
+            if mode == REPLAY:
+                h = room
+                if ints[STEPS + l] < tape_length[tape_row[s]]:
+                    h = min(tape[tape_row[s] * tape_width + ints[STEPS + l]], room)
+            elif h >= 0.9999 * room:
                 h = room
             elif 2.0 * h > room:
                 h = 0.5 * room
@@ -185,6 +195,8 @@ def drive(
             ints[STEPS + l] += 1
             counts[s * 4] += 1
             good = error <= 1.0 and work[oRES + l] <= residual_limit
+            if mode == REPLAY:
+                good = error == error and work[oRES + l] <= residual_limit
             if good and work[oGROW + l] <= growth_limit:
                 factor = min(max(factor, 0.2), 8.0)
                 if ints[REJECTED + l] == 1:
@@ -217,6 +229,9 @@ def drive(
                     floats[DOSE_STEP + l] = h * factor
                     ints[FIRST + l] = 0
                 floats[NEXT + l] = h * factor
+                if mode == RECORD and tape_length[tape_row[s]] < tape_width:
+                    tape[tape_row[s] * tape_width + tape_length[tape_row[s]]] = h
+                    tape_length[tape_row[s]] += 1
                 floats[TIME + l] = t_new
                 ints[NEW + l] = 1
                 work[oTAKE + l] = 1.0
@@ -239,6 +254,8 @@ def drive(
                 outcome = OK
                 if good and work[oGROW + l] > growth_limit:
                     outcome = RUNAWAY
+                elif mode == REPLAY:
+                    outcome = NOT_FINITE
                 elif h * factor < h_min:
                     if error != error:
                         outcome = NOT_FINITE
@@ -310,12 +327,13 @@ def compile_driver(single: bool) -> str:
         prepare: Any, attempt: Any, work: Any, address: Any, dims: Any, reals: Any, y0: Any, fixed: Any,
         inputs0: Any, amounts: Any, loads: Any, load_mask: Any, schedule: Any, bounds: Any, event_time: Any,
         event_kind: Any, event_target: Any, event_value: Any, event_scale: Any, save: Any, out_index: Any,
-        dense: Any, out: Any, final: Any, counts: Any, ints: Any, floats: Any,
+        dense: Any, out: Any, final: Any, counts: Any, ints: Any, floats: Any, tape: Any, tape_row: Any,
+        tape_length: Any, tape_width: Any,
     ) -> Any:  # fmt: skip
         return body(
             prepare, attempt, work, address, dims, reals, y0, fixed, inputs0, amounts, loads, load_mask, schedule,
             bounds, event_time, event_kind, event_target, event_value, event_scale, save, out_index, dense, out,
-            final, counts, ints, floats, call_prepare, call_attempt,
+            final, counts, ints, floats, tape, tape_row, tape_length, tape_width, call_prepare, call_attempt,
         )  # fmt: skip
 
     i8, real = types.int64, types.float64
@@ -323,7 +341,7 @@ def compile_driver(single: bool) -> str:
     work = types.CPointer(types.float32) if single else reals
     signature = i8(
         i8, i8, work, i8, whole, reals, reals, reals, reals, reals, reals, whole, whole, whole, reals,
-        whole, whole, reals, whole, reals, whole, reals, reals, reals, whole, whole, reals,
+        whole, whole, reals, whole, reals, whole, reals, reals, reals, whole, whole, reals, reals, whole, whole, i8,
     )  # fmt: skip
     compiled = njit(
         signature, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, nogil=True

@@ -80,6 +80,33 @@ def is_warm(blueprint_key: str, variant: str) -> bool:
 
 
 @dataclass(frozen=True)
+class StepTape:
+    """Accepted steps of some patients, to be taken again by others.
+
+    sizes is (row, step) in days, row (subject,) says which row a subject uses.
+    """
+
+    mode: int
+    sizes: Floats
+    row: Ints
+    length: Ints
+
+    @classmethod
+    def none(cls, count: int) -> StepTape:
+        """Steps are free and not recorded."""
+        return cls(driver.FREE, np.zeros((1, 1)), np.zeros(count, np.int64), np.zeros(1, np.int64))
+
+    @classmethod
+    def record(cls, count: int, width: int) -> StepTape:
+        """Record up to `width` steps of each of `count` patients."""
+        return cls(driver.RECORD, np.zeros((count, width)), np.arange(count), np.zeros(count, np.int64))
+
+    def replay(self, row: Ints) -> StepTape:
+        """Let subject i take the steps recorded in row[i]."""
+        return StepTape(driver.REPLAY, self.sizes, row, self.length)
+
+
+@dataclass(frozen=True)
 class FastKernel:
     """The compiled functions of one variant, and how to call them."""
 
@@ -100,7 +127,7 @@ class FastKernel:
         where = machine.load_object(data, ("drive",))["drive"]
         # Numba's own calling convention: where to put the result, where to put an exception
         whole, pointer = ctypes.c_int64, ctypes.c_void_p
-        kinds = [pointer, pointer, whole, whole, pointer, whole] + [pointer] * 23
+        kinds = [pointer, pointer, whole, whole, pointer, whole] + [pointer] * 26 + [whole]
         return cls(blueprint, variant, addresses, ctypes.CFUNCTYPE(ctypes.c_int32, *kinds)(where))
 
     def right_hand_side(self, y: Floats, fixed: Floats, inputs: Floats) -> Floats:
@@ -117,16 +144,15 @@ class FastKernel:
         call(base, base + lo["Y"] * width, base + lo["N"] * width)
         return np.asarray(work[lo["N"] : lo["N"] + lo["states"] * lanes : lanes], dtype=np.float64)
 
-    def solve(self, problem: Problem, options: SolverOptions, first: int = 0, last: int | None = None) -> BatchResult:
-        """Integrate subjects first..last of `problem` (all by default) on this thread.
+    def solve(self, problem: Problem, options: SolverOptions, steps: StepTape | None = None) -> BatchResult:
+        """Integrate a batch on this thread; the interpreter's lock is released meanwhile.
 
-        The lock of the interpreter is released meanwhile.
+        With `steps` the accepted steps are recorded, or recorded ones are taken.
         """
         lo = self.blueprint.layouts[self.variant]
         lanes, n, single = lo["lanes"], lo["states"], lo["single"]
-        last = problem.subjects if last is None else last
-        part = slice(first, last)
-        count, n_save, n_out = last - first, len(problem.save), len(problem.out_index)
+        count, n_save, n_out = problem.subjects, len(problem.save), len(problem.out_index)
+        steps = steps if steps is not None else StepTape.none(count)
         out = np.full((count, n_save, n_out), np.nan)
         final = np.full((count, n), np.nan)
         counts = np.zeros((count, 4), np.int64)
@@ -138,6 +164,7 @@ class FastKernel:
         numbers = {**{k: lo[k] for k in driver.DIMS if k in lo}, "stages": tableau.STAGES, "first": 0, "last": count}
         numbers |= {"n_save": n_save, "n_out": n_out, "n_scale": problem.amounts.shape[1], "n_dense": len(dense)}
         numbers |= {"max_steps": options.max_steps, "load_rows": problem.loads.shape[1]}
+        numbers |= {"mode": steps.mode}
         for name, value in numbers.items():
             dims[driver.DIMS.index(name)] = value
         reals = np.array(
@@ -155,13 +182,13 @@ class FastKernel:
         arrays: list[Floats | Ints] = [
             dims,
             reals,
-            _floats(problem.y0[part]),
-            _floats(problem.fixed[part]),
+            _floats(problem.y0),
+            _floats(problem.fixed),
             _floats(problem.inputs0),
-            _floats(problem.amounts[part]),
-            _floats(problem.loads[part]),
+            _floats(problem.amounts),
+            _floats(problem.loads),
             _whole(problem.load_mask),
-            _whole(problem.schedule[part]),
+            _whole(problem.schedule),
             _whole(events.bounds),
             _floats(events.time),
             _whole(events.kind),
@@ -176,6 +203,9 @@ class FastKernel:
             counts,
             np.zeros(driver.LANE_INTS * lanes, np.int64),
             np.zeros(driver.LANE_REALS * lanes),
+            steps.sizes,
+            _whole(steps.row),
+            steps.length,
         ]
         result, exception = ctypes.c_int64(), ctypes.c_void_p()
         base = work.ctypes.data
@@ -187,6 +217,7 @@ class FastKernel:
             base,
             base,
             *[a.ctypes.data for a in arrays],
+            steps.sizes.shape[1],
         )
         if code != 0:
             raise RuntimeError(f"the compiled driver returned {code}")
