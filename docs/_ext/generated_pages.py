@@ -75,10 +75,10 @@ def parameter_pages(model, parameters, entries) -> str:
     for mechanism in dict.fromkeys(r.mechanism for r in parameters.records.values()):
         out.append(f"\n## {titles.get(mechanism, mechanism.replace('_', ' ').capitalize())}\n")
         for r in (r for r in parameters.records.values() if r.mechanism == mechanism):
-            q = model.quantities[r.id]
+            symbol = f" (${model.quantities[r.id].latex}$)" if r.id in model.quantities else ""
             bounds = f"{r.bounds[0]:g} to {r.bounds[1]:g}" if r.bounds else "none"
             status = r.status + ("" if r.confirmed else ", unconfirmed")
-            out.append(f"\n### `{r.id}`\n\n{r.name} (${q.latex}$): **{r.value:g} {r.unit}**\n\n")
+            out.append(f"\n### `{r.id}`\n\n{r.name}{symbol}: **{r.value:g} {r.unit}**\n\n")
             out.append(f"- status: {status}; bounds: {bounds}; prior: {r.prior or 'fixed'}")
             out.append(f"; patients: {r.spread}\n" if r.spread else "\n")
             out.append(f"- {r.note}\n- sources: {', '.join(cite(s, entries) for s in r.sources)}\n")

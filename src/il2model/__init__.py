@@ -12,6 +12,7 @@ from ._version import __version__
 
 #: Public names and where they live; each is imported when first used.
 _HOMES = {
+    "Cohort": "population.cohort",
     "Dose": "simulation.regimen",
     "Il2modelError": "errors",
     "IncompleteWarning": "errors",
@@ -25,12 +26,14 @@ _HOMES = {
     "UnitError": "errors",
     "UnknownNameError": "errors",
     "load_parameters": "parameters",
+    "sensitivities": "api",
     "simulate": "api",
 }
 
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
+    from .api import sensitivities as sensitivities
     from .api import simulate as simulate
     from .errors import Il2modelError as Il2modelError
     from .errors import IncompleteWarning as IncompleteWarning
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from .observables.solution import Solution as Solution
     from .parameters import ParameterSet as ParameterSet
     from .parameters import load_parameters as load_parameters
+    from .population.cohort import Cohort as Cohort
     from .simulation.regimen import Dose as Dose
     from .simulation.regimen import Regimen as Regimen
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +15,11 @@ from .kernels.problem import Floats, SolverOptions, Status
 from .manifest import manifest
 from .observables.solution import Solution
 from .parameters import ParameterSet, load_parameters
+from .population.cohort import Cohort
 from .population.coordinates import Coordinates, sobol_points
+from .population.sensitivities import Sensitivities, forward_sensitivities
+from .population.simulate_cohort import CohortOptions, simulate_rows
+from .simulation.blocks import Cancel, Progress
 from .simulation.regimen import Regimen
 from .simulation.run import run
 from .units import to_float
@@ -60,47 +65,71 @@ def save_times(save: Times, until: float) -> Floats:
 
 
 def simulate(
-    regimen: Regimen | str,
+    regimen: Regimen | str | Sequence[Regimen | str],
     *,
     until: float | str | None = None,
     save: Times = None,
     parameters: ParameterSet | None = None,
+    cohort: Cohort | None = None,
     draws: int | None = None,
     seed: int = 0,
+    observables: Sequence[str] | None = None,
     engine: str = "fast",
+    precision: str = "float64",
     options: SolverOptions | None = None,
+    threads: int | None = None,
+    summary: bool = False,
+    store: str | Path | None = None,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
     raise_on_failure: bool = True,
     kernel: Kernel | None = None,
-) -> Solution:
-    """Simulate one typical patient under a regimen.
+) -> Any:
+    """Simulate one typical patient, draws of the parameters, or a cohort.
 
     Parameters
     ----------
-    regimen : Regimen or str
-        A regimen, or the name of one (`Regimen.names()`).
+    regimen : Regimen, str, or a sequence of them
+        A regimen, or the name of one (`Regimen.names()`). A sequence gives a list
+        of solutions, one per regimen, of the same subjects.
     until : float or str, optional
         Last day ('640 day'); the regimen's planned length by default.
     save : sequence of float or str, optional
-        Days to save; four a day by default. Values at the time of a dose are
-        those before it.
+        Days to save; four a day by default (one a day for a cohort). Values at the
+        time of a dose are those before it.
     parameters : ParameterSet, optional
         `load_parameters()` by default.
+    cohort : Cohort, optional
+        Simulate these subjects (`Cohort.sample`).
     draws : int, optional
         Run this many draws of the parameters; labelled results then hold
         quantiles. Until a fit has landed the draws come from the priors.
     seed : int
         Seed of the draws.
+    observables : sequence of str, optional
+        What to keep of a cohort; all observables by default.
     engine : {'fast', 'plain', 'scipy', 'scipy-radau', 'scipy-bdf'}
         The compiled solver, its plain rendering, or SciPy with the same equations.
+    precision : {'float64', 'float32'}
+        float32 screens cohorts at an error of some 5e-5, about twice as fast.
     options : SolverOptions, optional
-        rtol 1e-6 by default.
+        rtol 1e-6 by default (1e-5 in float32).
+    threads : int, optional
+        Threads for a cohort; all processors by default. Results do not depend on it.
+    summary : bool
+        Keep running mean, sd and quantiles of a cohort instead of its subjects.
+    store : path, optional
+        Write a cohort to this zarr folder instead of memory.
+    progress, cancel : callables, optional
+        For a cohort: `progress(done, total)`; `cancel()` true stops it, and what is
+        done is kept.
     raise_on_failure : bool
-        Raise SimulationError if a subject fails; else its values are NaN and
-        `solution.messages` says why.
+        Raise SimulationError if the patient (or every subject) fails; else values
+        are NaN and `solution.messages` says why.
 
     Returns
     -------
-    Solution
+    Solution, or a list of Solution for a sequence of regimens
 
     Raises
     ------
@@ -109,53 +138,75 @@ def simulate(
     SimulationError
         If the run fails.
     """
+    if isinstance(regimen, list | tuple):
+        keywords = dict(locals())
+        keywords.pop("regimen")
+        folder = keywords.pop("store")
+        return [
+            simulate(r, store=None if folder is None else Path(folder) / str(i), **keywords)
+            for i, r in enumerate(regimen)
+        ]
     plan = Regimen.named(regimen) if isinstance(regimen, str) else regimen
     if not isinstance(plan, Regimen):
         raise InputError(f"A regimen is needed, such as Regimen.named('mirocals'); got {type(plan).__name__}.")
     end = to_float(until, "day", what="until") if until is not None else max(plan.length, plan.last_time, 1.0)
     if not 0 < end <= _MAX_DAYS:
         raise InputError(f"until is {end:g} day; it must lie above 0 and at most {_MAX_DAYS:g} (100 years).")
+    if cohort is not None and save is None:
+        save = np.unique(np.append(np.arange(0.0, end, 1.0), end))
     times = save_times(save, end)
-    values = parameters if parameters is not None else load_parameters()
-    kernel = kernel if kernel is not None else builtin_kernel()
+    kernel = kernel if kernel is not None else (cohort.kernel if cohort is not None else builtin_kernel())
     studied = plan.studied()
     if studied:
         _warn_once(*studied)
-    if draws is None:
-        items = kernel.blueprint.parameters
-        matrix = np.array([values.vector([i.id for i in items], [i.unit for i in items])])
-        kind = "patient"
-    else:
-        matrix = draw_parameters(kernel, values, draws, seed)
-        kind = "draws"
-    result = run(
-        kernel,
-        [plan],
-        np.zeros(len(matrix), np.int64),
-        matrix,
-        times,
-        end,
-        options=options or SolverOptions(),
-        engine=engine,
-    )
-    if raise_on_failure and result.messages and (kind == "patient" or len(result.messages) == len(matrix)):
-        raise SimulationError(next(iter(result.messages.values())))
-    if result.messages and kind == "draws":
-        _warn_once(
-            "failed draws",
-            f"{len(result.messages)} of {len(matrix)} draws failed; the first: {next(iter(result.messages.values()))}",
-        )
+    if cohort is not None and (draws is not None or parameters is not None):
+        raise InputError("A cohort holds its own parameters; give either cohort, or parameters and draws.")
+    values = cohort.parameters if cohort is not None else parameters if parameters is not None else load_parameters()
+    solver = options or SolverOptions(rtol=1e-5 if precision == "float32" else 1e-6)
+    details = _details(plan, end, engine, draws, seed) | {"precision": precision, "rtol": solver.rtol}
+    if cohort is not None:
+        details |= {"cohort": repr(cohort), "cohort_seed": cohort.seed, "first_subject": cohort.first}
     record = manifest(
         model_hash=kernel.blueprint.fingerprint,
         parameter_hash=values.fingerprint(),
         parameter_set=values.name,
         calibrated=values.calibrated,
-        details=_details(plan, end, engine, draws, seed),
+        details=details,
     )
-    return Solution(kernel, result, (plan,), np.zeros(len(matrix), np.int64), record, kind)
+    if cohort is not None:
+        how = CohortOptions(observables, threads, precision, summary, store, progress, cancel)
+        which = np.zeros(len(cohort), np.int64)
+        solution = simulate_rows(
+            kernel, [plan], which, cohort.matrix, times, end, record, options=solver, engine=engine, how=how
+        )
+        _report_failures(solution, raise_on_failure)
+        return solution
+    if draws is None:
+        items = kernel.blueprint.parameters
+        matrix = np.array([values.vector([i.id for i in items], [i.unit for i in items])])
+    else:
+        matrix = draw_parameters(kernel, values, draws, seed)
+    which = np.zeros(len(matrix), np.int64)
+    result = run(kernel, [plan], which, matrix, times, end, options=solver, engine=engine, precision=precision)
+    solution = Solution(kernel, result, (plan,), which, record, "patient" if draws is None else "draws")
+    _report_failures(solution, raise_on_failure)
+    return solution
 
 
-def _details(plan: Regimen, end: float, engine: str, draws: int | None, seed: int) -> Mapping[str, Any]:
+def _report_failures(solution: Solution, raise_on_failure: bool) -> None:
+    """Raise if everything failed; warn once if something did."""
+    failed = {s: text for s, text in solution.messages.items() if solution.status[s] != Status.CANCELLED}
+    if not failed:
+        return
+    first = next(iter(failed.values()))
+    if len(failed) == len(solution.status):
+        if raise_on_failure:
+            raise SimulationError(first)
+        return
+    _warn_once("failures", f"{len(failed)} of {len(solution.status)} subjects or draws failed; the first: {first}")
+
+
+def _details(plan: Regimen, end: float, engine: str, draws: int | None, seed: int) -> dict[str, Any]:
     details: dict[str, Any] = {"regimen": str(plan), "until_day": end, "engine": engine}
     if draws is not None:
         details |= {"draws": draws, "seed": seed, "drawn_from": "prior"}
@@ -188,8 +239,6 @@ def check_parameters(folder: str | None = None) -> tuple[int, list[str]]:
     entry, a parameter of the model without a record, a record the model does not
     use, or a unit that does not fit.
     """
-    from pathlib import Path
-
     from .errors import UnitError
     from .parameters import bibliography
     from .resources import data_dir
@@ -204,6 +253,8 @@ def check_parameters(folder: str | None = None) -> tuple[int, list[str]]:
         problems += [
             f"{id}: the source {s!r} has no entry in references.bib." for s in record.sources if s not in entries
         ]
+        if record.mechanism == "population":
+            continue
         if id not in needed:
             problems.append(f"{id}: the model does not use it.")
             continue
@@ -212,3 +263,47 @@ def check_parameters(folder: str | None = None) -> tuple[int, list[str]]:
         except UnitError as error:
             problems.append(f"{id}: {error}")
     return len(values), problems
+
+
+def sensitivities(
+    regimen: Regimen | str,
+    parameters_of_interest: Sequence[str] | None = None,
+    observables: Sequence[str] = ("treg_percent", "plasma_ccl2", "alsfrs_r", "survival"),
+    *,
+    until: float | str | None = None,
+    save: Times = None,
+    parameters: ParameterSet | None = None,
+    options: SolverOptions | None = None,
+    kernel: Kernel | None = None,
+) -> Sensitivities:
+    """Differentiate the typical patient's course by parameters.
+
+    Parameters
+    ----------
+    regimen : Regimen or str
+    parameters_of_interest : sequence of str, optional
+        By default every parameter of the equations that is not fixed.
+    observables : sequence of str
+    until, save, parameters, options
+        As in `simulate`; save is daily by default.
+
+    Returns
+    -------
+    Sensitivities
+        (parameter, time, observable) in units of the observable per unit of the
+        parameter's record; `relative(observable)` gives d ln / d ln.
+
+    Raises
+    ------
+    InputError, SimulationError
+    """
+    plan = Regimen.named(regimen) if isinstance(regimen, str) else regimen
+    end = to_float(until, "day", what="until") if until is not None else max(plan.length, plan.last_time, 1.0)
+    times = save_times(np.unique(np.append(np.arange(0.0, end, 1.0), end)) if save is None else save, end)
+    kernel = kernel if kernel is not None else builtin_kernel()
+    values = parameters if parameters is not None else load_parameters()
+    known = {p.id for p in kernel.blueprint.parameters}
+    ids = parameters_of_interest or [i for i, r in values.records.items() if not r.fixed and i in known]
+    return forward_sensitivities(
+        kernel, plan, values, list(ids), list(observables), times, end, options or SolverOptions()
+    )

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import UnitError, unknown_name
+from ..errors import InputError, UnitError, unknown_name
 from ..kernels.blueprint import Item
 from ..kernels.kernel import Kernel
 from ..kernels.problem import Floats, Ints, Status
 from ..simulation.regimen import Regimen
 from ..simulation.run import Balance, Run
 from ..units import factor, normalise
+from .summary import RunningSummary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +51,8 @@ class Solution:
     which: Ints = field(repr=False)
     manifest: Mapping[str, Any] = field(repr=False)
     kind: str = "patient"
+    kept: Mapping[str, Any] | None = field(default=None, repr=False)
+    summaries: Mapping[str, RunningSummary] | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         failed = int((self.status != Status.SUCCESS).sum())
@@ -107,7 +110,13 @@ class Solution:
             raise unknown_name("observable or state", id, self.items)
         bp = self.kernel.blueprint
         names = [o.id for o in bp.observables]
-        if id in names:
+        if self.kept is not None or self.summaries is not None:
+            saved = self.kept if self.kept is not None else {}
+            if id not in saved:
+                what = "only summaries were kept" if self.summaries is not None else f"saved are {', '.join(saved)}"
+                raise InputError(f"{id!r} was not saved for each subject ({what}); name it in observables=[...].")
+            found = np.asarray(saved[id][:])
+        elif id in names:
             found = self._observed[..., names.index(id)]
         else:
             found = self.run.states[..., [s.id for s in bp.states].index(id)]
@@ -138,6 +147,8 @@ class Solution:
         """Return a labelled array with unit and long name, in `unit` if given."""
         import xarray as xr
 
+        if self.summaries is not None:
+            return self._summary(id)
         values, item = self.values(id, unit), self.items[id]
         attributes = {"units": unit or item.unit, "long_name": item.name, "at_dose_time": "before the dose"}
         if not self.calibrated:
@@ -152,8 +163,25 @@ class Solution:
         coords = {"subject": np.arange(len(values)), "time": time}
         return xr.DataArray(values, dims=("subject", "time"), coords=coords, name=id, attrs=attributes)
 
+    def _summary(self, id: str) -> xr.DataArray:
+        """Label the running mean, sd and quantiles of one quantity."""
+        import xarray as xr
+
+        assert self.summaries is not None
+        if id not in self.summaries:
+            raise unknown_name("summarised observable", id, self.summaries)
+        found, item = self.summaries[id], self.items[id]
+        names = ["mean", "sd", *(f"q{100 * q:02.0f}" for q in QUANTILES)]
+        table = np.vstack([found.mean, found.sd, found.quantiles(QUANTILES)])
+        attributes = {"units": item.unit, "long_name": item.name, "subjects": int(found.count.max(initial=0))}
+        coords: dict[str, Any] = {"statistic": names, "time": ("time", self.time, {"units": "day"})}
+        return xr.DataArray(table, dims=("statistic", "time"), coords=coords, name=id, attrs=attributes)
+
     def _wanted(self, ids: Iterable[str] | None) -> list[str]:
-        return list(self.items) if ids is None else list(ids)
+        if ids is not None:
+            return list(ids)
+        saved = self.kept if self.kept is not None else self.summaries
+        return list(self.items if saved is None else saved)
 
     def to_xarray(self, ids: Sequence[str] | None = None) -> xr.Dataset:
         """Return a dataset of the named quantities (all by default)."""
@@ -184,10 +212,13 @@ class Solution:
         return panels([self._curve(i) for i in (ids or SHOWN)], doses=self._doses(), note=self._note())
 
     def _curve(self, id: str) -> dict[str, Any]:
-        values, item = self.values(id), self.items[id]
+        item = self.items[id]
         low = high = None
-        middle = values[0]
-        if len(values) > 1:
+        if self.summaries is not None:
+            low, middle, high = self._summary(id).sel(statistic=["q05", "q50", "q95"]).values
+        elif len(values := self.values(id)) == 1:
+            middle = values[0]
+        else:
             low, middle, high = np.nanquantile(values, (0.05, 0.5, 0.95), axis=0)
         return {
             "id": id,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -21,11 +23,17 @@ def read_records(folder: Path) -> dict[str, Parameter]:
     InputError
         If a file is not TOML, a record is malformed or an id appears twice.
     """
-    records: dict[str, Parameter] = {}
     files = sorted(folder.glob("*.toml"))
     if not files:
         raise InputError(f"There are no parameter records (*.toml) in {folder}.")
-    for path in files:
+    return dict(_read(tuple((path, path.stat().st_mtime_ns, path.stat().st_size) for path in files)))
+
+
+@lru_cache(maxsize=8)
+def _read(files: tuple[tuple[Path, int, int], ...]) -> Mapping[str, Parameter]:
+    """Read files, once for each state of the disk."""
+    records: dict[str, Parameter] = {}
+    for path, _, _ in files:
         try:
             tables = tomllib.loads(path.read_text(encoding="utf8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -29,7 +29,9 @@ def quantile(prior: Distribution, u: Floats, low: Floats, high: Floats) -> Float
     flat = b - a < 1e-12  # the limits leave no weight: spread the rest evenly
     with np.errstate(all="ignore"):
         x = inverse(a + u * (b - a))
-    x = np.where(flat | ~np.isfinite(x), low + u * (high - low), x)
+    bounded = np.isfinite(low) & np.isfinite(high)
+    even = np.where(bounded, low, 0.0) + u * (np.where(bounded, high, 0.0) - np.where(bounded, low, 0.0))
+    x = np.where(bounded & (flat | ~np.isfinite(x)), even, x)
     return np.asarray(np.clip(x, low, high))
 
 

@@ -1,0 +1,254 @@
+"""Virtual patients: spread between patients, inclusion criteria, riluzole run-in.
+
+Every random number belongs to a subject: number i of seed s is the same patient
+whatever the size of the cohort, the order or the number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError, unknown_name
+from ..kernels.kernel import Kernel, builtin_kernel
+from ..parameters import Distribution, ParameterSet, load_parameters
+from ..units import factor
+from .coordinates import quantile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+#: Designs: whether patients are screened, and whether a run-in precedes day 0.
+DESIGNS: Mapping[str, bool] = {"mirocals": True, "unselected": False}
+#: The anchor of the correlations, and the correlation record of each parameter tied to it.
+ANCHOR = "motor_unit_loss_rate"
+CORRELATED: Mapping[str, str] = {
+    "csf_pnfh_untreated": "correlation_pnfh_loss_rate",
+    "onset_to_screening": "correlation_onset_loss_rate",
+    "plasma_nfl_untreated": "correlation_nfl_loss_rate",
+}
+_TRIES = 200
+_RUN_IN_POINTS = 13
+
+
+def keyed_uniforms(seed: int, stream: int, first: int, count: int, width: int) -> Floats:
+    """Return (count, width) uniforms of subjects first..first+count; each has its own stretch of the stream."""
+    per_subject = 4 * -(-width // 4)  # the generator moves in blocks of four
+    generator = np.random.Philox(key=np.array([seed, stream], dtype=np.uint64))
+    generator.advance(first * per_subject // 4)
+    return np.asarray(np.random.Generator(generator).random((count, per_subject))[:, :width])
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Subjects as rows of parameters in model units, with labels.
+
+    Make one with `Cohort.sample`; give it to `simulate(..., cohort=...)`.
+    """
+
+    kernel: Kernel
+    parameters: ParameterSet
+    matrix: Floats  # (subject, parameter), model units
+    labels: Mapping[str, Floats]
+    design: str
+    seed: int
+    first: int
+    screened: int
+
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+    def __repr__(self) -> str:
+        return f"Cohort({len(self)} subjects, design {self.design!r}, seed {self.seed})"
+
+    @classmethod
+    def sample(
+        cls,
+        n: int,
+        seed: int = 0,
+        design: str = "mirocals",
+        *,
+        parameters: ParameterSet | None = None,
+        first: int = 0,
+        kernel: Kernel | None = None,
+    ) -> Cohort:
+        """Draw n subjects.
+
+        Parameters
+        ----------
+        n : int
+            Number of subjects.
+        seed : int
+            The cohort; the same seed holds the same subjects.
+        design : {'mirocals', 'unselected'}
+            'mirocals' screens by time since onset and SVC and lets patients die in
+            the riluzole run-in; who fails is replaced by the subject's next try.
+        parameters : ParameterSet, optional
+            Medians, spreads and correlations; `load_parameters()` by default.
+        first : int
+            Number of the first subject, to draw a cohort in parts.
+        kernel : Kernel, optional
+            The built-in model by default.
+
+        Raises
+        ------
+        InputError
+            If n or the seed is negative, or the criteria leave nobody.
+        UnknownNameError
+            If the design does not exist.
+        """
+        if design not in DESIGNS:
+            raise unknown_name("design", design, DESIGNS)
+        if n != int(n) or not 1 <= n <= 10_000_000:
+            raise InputError(f"n is {n}; a cohort has 1 to 10000000 subjects.")
+        if seed < 0 or first < 0:
+            raise InputError("The seed and the number of the first subject must be zero or more.")
+        values = parameters if parameters is not None else load_parameters()
+        kernel = kernel if kernel is not None else builtin_kernel()
+        sampler = _Sampler(kernel, values)
+        matrix = np.empty((n, len(kernel.blueprint.parameters)))
+        labels = {name: np.empty(n) for name in ("age", "male")}
+        waiting = np.arange(n)
+        screened = 0
+        for attempt in range(_TRIES):
+            u = keyed_uniforms(seed, attempt, first, n, sampler.width)[waiting]
+            rows, extra = sampler.draw(u)
+            kept = sampler.included(rows, u[:, -1]) if DESIGNS[design] else np.full(len(rows), True)
+            screened += len(rows)
+            matrix[waiting[kept]] = rows[kept]
+            for name in labels:
+                labels[name][waiting[kept]] = extra[name][kept]
+            waiting = waiting[~kept]
+            if len(waiting) == 0:
+                return cls(kernel, values, matrix, labels, design, seed, first, screened)
+        raise InputError(
+            f"{len(waiting)} of {n} subjects met the inclusion criteria in none of {_TRIES} tries; loosen them."
+        )
+
+    def __getitem__(self, id: str) -> Floats:
+        """Return a parameter or label of every subject."""
+        if id in self.labels:
+            return self.labels[id]
+        names = [p.id for p in self.kernel.blueprint.parameters]
+        if id not in names:
+            raise unknown_name("parameter or label", id, [*names, *self.labels])
+        return self.matrix[:, names.index(id)]
+
+    def part(self, first: int, last: int) -> Cohort:
+        """Return subjects first..last of this cohort."""
+        rows = slice(first, last)
+        labels = {k: v[rows] for k, v in self.labels.items()}
+        return Cohort(
+            self.kernel, self.parameters, self.matrix[rows], labels, self.design, self.seed, self.first + first, 0
+        )
+
+    @cached_property
+    def baseline(self) -> Mapping[str, Floats]:
+        """Observables of every subject on day 0."""
+        k = self.kernel
+        constants = k.constants(self.matrix)
+        states = k.baseline(self.matrix, constants)
+        observed = k.observables(states, np.array(k.blueprint.input_defaults), self.matrix, constants)
+        return {o.id: observed[:, i] for i, o in enumerate(k.blueprint.observables)}
+
+    def summary(self) -> pd.DataFrame:
+        """Return median and quartiles of the cohort on day 0, with units."""
+        import pandas as pd
+
+        month = 30.4375
+        rows = {
+            "age [year]": self["age"],
+            "men [share]": self["male"],
+            "onset to day 0 [month]": (self["onset_to_screening"] + self["run_in"]) / month,
+            "ALSFRS-R [point]": self.baseline["alsfrs_r"],
+            "SVC [% predicted]": self.baseline["svc"],
+            "CSF pNFH [pg/mL]": self["csf_pnfh_untreated"],
+            "plasma NfL [pg/mL]": self["plasma_nfl_untreated"],
+            "motor unit loss [% per month]": 100 * (1 - np.exp(-self["motor_unit_loss_rate"] * month)),
+        }
+        table = {name: [np.mean(v), np.std(v), *np.quantile(v, (0.25, 0.5, 0.75))] for name, v in rows.items()}
+        return pd.DataFrame.from_dict(table, orient="index", columns=["mean", "sd", "q25", "median", "q75"])
+
+    def strata(self, cuts: tuple[float, float] = (750.0, 3700.0)) -> dict[str, float]:
+        """Return the share of subjects by CSF pNFH: below, between (inclusive) and above the cuts."""
+        p = self["csf_pnfh_untreated"]
+        low, high = cuts
+        return {
+            f"< {low:g}": float((p < low).mean()),
+            f"{low:g} to {high:g}": float(((p >= low) & (p <= high)).mean()),
+            f"> {high:g}": float((p > high).mean()),
+        }
+
+
+class _Sampler:
+    """Turn uniforms of subjects into rows of parameters."""
+
+    def __init__(self, kernel: Kernel, values: ParameterSet) -> None:
+        self.kernel, self.values = kernel, values
+        items = kernel.blueprint.parameters
+        self.names = [i.id for i in items]
+        self.units = [i.unit for i in items]
+        self.base = np.array(values.vector(self.names, self.units))
+        self.spread = {i: values.record(i).spread for i in self.names if values.record(i).spread is not None}
+        self.ids = [ANCHOR, *(i for i in self.spread if i != ANCHOR)]
+        self.width = len(self.ids) + 3  # age, sex, run-in
+
+    def draw(self, u: Floats) -> tuple[Floats, dict[str, Floats]]:
+        """Return rows of parameters and labels."""
+        from scipy.special import ndtr, ndtri
+
+        u = np.clip(u, 1e-12, 1 - 1e-12)
+        rows = np.tile(self.base, (len(u), 1))
+        anchor = ndtri(u[:, 0])
+        for k, id in enumerate(self.ids):
+            q = u[:, k]
+            if id in CORRELATED:
+                r = self.values[CORRELATED[id]]
+                q = ndtr(r * anchor + np.sqrt(1 - r * r) * ndtri(q))
+            rows[:, self.names.index(id)] = self._value(id, q)
+        age = self.values.record("age_median").spread
+        assert age is not None
+        n = len(self.ids)
+        labels = {
+            "age": age["mean"] + age["sd"] * ndtri(u[:, n]),
+            "male": (u[:, n + 1] < self.values["male_share"]).astype(float),
+        }
+        return rows, labels
+
+    def _value(self, id: str, q: Floats) -> Floats:
+        record, spread = self.values.record(id), self.spread[id]
+        assert spread is not None
+        scale = factor(record.unit, self.units[self.names.index(id)])
+        changed = self.values[id] / record.value if record.value else 1.0
+        wide = Distribution(spread.kind, spread.numbers)
+        inf = np.full(len(q), np.inf)
+        return changed * scale * quantile(wide, q, -inf, inf)
+
+    def included(self, rows: Floats, u: Floats) -> NDArray[np.bool_]:
+        """Apply the criteria at screening, then let patients die in the run-in."""
+        k = self.kernel
+        column = self.names.index
+        month = 30.4375
+        since, run_in = rows[:, column("onset_to_screening")], rows[:, column("run_in")]
+        at = np.linspace(0, 1, _RUN_IN_POINTS)
+        constants = k.constants(rows)
+        states = np.repeat(k.baseline(rows, constants)[:, None, :], _RUN_IN_POINTS, axis=1)
+        # motor units at screening and through the run-in, from their natural course until day 0
+        rate = rows[:, column("motor_unit_loss_rate")]
+        ratio = rows[:, column("respiratory_ratio")]
+        left = run_in[:, None] * (1 - at)
+        states[:, :, k.index("motor_units")] *= np.exp(rate[:, None] * left)
+        states[:, :, k.index("motor_units_respiratory")] *= np.exp((ratio * rate)[:, None] * left)
+        observed = k.observables(states, np.array(k.blueprint.input_defaults), rows[:, None, :], constants[:, None, :])
+        ids = [o.id for o in k.blueprint.observables]
+        svc, hazard = observed[:, 0, ids.index("svc")], observed[:, :, ids.index("hazard")]
+        alive = np.exp(-((hazard[:, 1:] + hazard[:, :-1]) / 2).mean(axis=1) * run_in)
+        criteria = (since <= self.values["inclusion_onset_max"] * month) & (svc >= self.values["inclusion_svc_min"])
+        return np.asarray(criteria & (u < alive))
