@@ -14,6 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
+# Calls through an address; bound by `compile_driver`.
+call_prepare: Any = None
+call_attempt: Any = None
+
 # Event kinds and outcomes are module constants, frozen into the compiled code.
 ADD, SET_INPUT, LOAD = 0, 1, 2
 OK, MAX_STEPS, STEP_TOO_SMALL, NOT_FINITE, RUNAWAY, LINEAR_SOLVE = 0, 1, 2, 3, 4, 5
@@ -27,7 +31,7 @@ DIMS = (
 #: Modes: step by the error estimate; do so and record the accepted steps; take recorded steps.
 FREE, RECORD, REPLAY = 0, 1, 2
 #: Position of each number of `reals`.
-REALS = ["t_end", "rtol", "atol", "h_first", "h_min", "h_max", "growth_limit", "residual_limit"]
+REALS = ["t_end", "rtol", "atol", "h_first", "h_min", "h_max", "growth_limit", "residual_limit", "nan"]
 #: Whole numbers and reals that a lane remembers between steps.
 LANE_INTS, LANE_REALS = 8, 4
 
@@ -64,8 +68,6 @@ def drive(
     tape_row: Any,  # (subjects,): row of `tape` that a subject uses
     tape_length: Any,  # (rows,)
     tape_width: Any,
-    call_prepare: Any,
-    call_attempt: Any,
 ) -> Any:
     """Integrate subjects first..last; return the number of attempts."""
     L, n, nf, nu = dims[0], dims[1], dims[2], dims[3]
@@ -74,7 +76,7 @@ def drive(
     first, last, n_save, n_out, n_scale, n_dense = dims[18], dims[19], dims[20], dims[21], dims[22], dims[23]
     max_steps, mode, load_rows = dims[24], dims[25], dims[26]
     t_end, rtol, atol, h_first, h_min, h_max = reals[0], reals[1], reals[2], reals[3], reals[4], reals[5]
-    growth_limit, residual_limit = reals[6], reals[7]
+    growth_limit, residual_limit, nan = reals[6], reals[7], reals[8]
     # lane memory: subject, next event, next save, is first step, was rejected, steps, lane state
     SUBJECT, EVENT, SAVE, FIRST, REJECTED, STEPS, NEW = 0, L, 2 * L, 3 * L, 4 * L, 5 * L, 6 * L
     TIME, NEXT, DOSE_STEP = 0, L, 2 * L
@@ -86,24 +88,21 @@ def drive(
         ints[SUBJECT + l] = -2
         work[oH + l] = h_first
         work[oTAKE + l] = 1.0
-        for i in range(n):
-            work[oN + i * L + l] = y0[first * n + i]
-        for i in range(nf):
-            work[oP + i * L + l] = fixed[first * nf + i]
-        for i in range(nu):
-            work[oIN + i * L + l] = inputs0[i]
     while True:
         fresh = False
         for l in range(L):
             if ints[SUBJECT + l] == -2:
-                if upcoming >= last:
-                    ints[SUBJECT + l] = -1
-                    continue
                 s = upcoming
-                upcoming += 1
-                active += 1
-                fresh = True
-                ints[SUBJECT + l] = s
+                if upcoming < last:
+                    ints[SUBJECT + l] = s
+                    upcoming += 1
+                    active += 1
+                    fresh = True
+                else:  # nobody is left; a lane that never had a patient idles on the first one's numbers
+                    ints[SUBJECT + l] = -1
+                    if attempts > 0:
+                        continue
+                    s = first
                 ints[EVENT + l] = bounds[schedule[s]]
                 ints[SAVE + l] = 0
                 ints[FIRST + l] = 1
@@ -171,11 +170,15 @@ def drive(
             if e < bounds[schedule[s] + 1] and event_time[e] < t_end:
                 t_stop = event_time[e]
             room = t_stop - t
-            h = min(floats[NEXT + l], h_max)
+            h = floats[NEXT + l]
+            if h > h_max:
+                h = h_max
             if mode == REPLAY:
                 h = room
                 if ints[STEPS + l] < tape_length[tape_row[s]]:
-                    h = min(tape[tape_row[s] * tape_width + ints[STEPS + l]], room)
+                    h = tape[tape_row[s] * tape_width + ints[STEPS + l]]
+                    if h > room:
+                        h = room
             elif h >= 0.9999 * room:
                 h = room
             elif 2.0 * h > room:
@@ -198,16 +201,19 @@ def drive(
             if mode == REPLAY:
                 good = error == error and work[oRES + l] <= residual_limit
             if good and work[oGROW + l] <= growth_limit:
-                factor = min(max(factor, 0.2), 8.0)
-                if ints[REJECTED + l] == 1:
-                    factor = min(factor, 1.0)
+                if factor < 0.2:
+                    factor = 0.2
+                elif factor > 8.0:
+                    factor = 8.0
+                if ints[REJECTED + l] == 1 and factor > 1.0:
+                    factor = 1.0
                 ints[REJECTED + l] = 0
                 e = ints[EVENT + l]
                 t_stop = t_end
                 if e < bounds[schedule[s] + 1] and event_time[e] < t_end:
                     t_stop = event_time[e]
                 t_new = t + h
-                if t_stop - t_new <= 1e-12 * max(1.0, t_stop):
+                if t_stop - t_new <= 1e-12 * (1.0 + t_stop):
                     t_new = t_stop
                 k = ints[SAVE + l]
                 while k < n_save and save[k] < t_new:
@@ -242,14 +248,14 @@ def drive(
                 counts[s * 4 + 1] += 1
                 work[oTAKE + l] = 0.0
                 ints[REJECTED + l] = 1
-                if error == error:
-                    factor = min(max(factor, 0.1), 0.9)
-                else:
+                if error != error or factor < 0.1:
                     factor = 0.1
-                if work[oRES + l] > residual_limit:
-                    factor = min(factor, 0.25)
-                if ints[FIRST + l] == 1:
-                    floats[DOSE_STEP + l] = max(h * factor, h_min)
+                elif factor > 0.9:
+                    factor = 0.9
+                if work[oRES + l] > residual_limit and factor > 0.25:
+                    factor = 0.25
+                if ints[FIRST + l] == 1 and h * factor > h_min:
+                    floats[DOSE_STEP + l] = h * factor
                 floats[NEXT + l] = h * factor
                 outcome = OK
                 if good and work[oGROW + l] > growth_limit:
@@ -280,9 +286,9 @@ def drive(
             counts[s * 4 + 3] = state
             for k in range(ints[SAVE + l], n_save):
                 for o in range(n_out):
-                    out[(s * n_save + k) * n_out + o] = float("nan")
+                    out[(s * n_save + k) * n_out + o] = nan
             for i in range(n):
-                final[s * n + i] = float("nan")
+                final[s * n + i] = nan
                 work[oN + i * L + l] = y0[s * n + i]
             work[oTAKE + l] = 1.0
             work[oH + l] = h_first
@@ -297,6 +303,7 @@ def compile_driver(single: bool) -> str:
     renamed to `drive` and everything else made internal.
     """
     import re
+    from types import FunctionType
 
     from llvmlite import ir
     from numba import njit, types
@@ -321,21 +328,9 @@ def compile_driver(single: bool) -> str:
 
         return types.void(types.int64, types.int64, types.float64, types.float64), build
 
-    body = njit(inline="never", error_model="numpy", _nrt=False)(drive)
-
-    def entry(
-        prepare: Any, attempt: Any, work: Any, address: Any, dims: Any, reals: Any, y0: Any, fixed: Any,
-        inputs0: Any, amounts: Any, loads: Any, load_mask: Any, schedule: Any, bounds: Any, event_time: Any,
-        event_kind: Any, event_target: Any, event_value: Any, event_scale: Any, save: Any, out_index: Any,
-        dense: Any, out: Any, final: Any, counts: Any, ints: Any, floats: Any, tape: Any, tape_row: Any,
-        tape_length: Any, tape_width: Any,
-    ) -> Any:  # fmt: skip
-        return body(
-            prepare, attempt, work, address, dims, reals, y0, fixed, inputs0, amounts, loads, load_mask, schedule,
-            bounds, event_time, event_kind, event_target, event_value, event_scale, save, out_index, dense, out,
-            final, counts, ints, floats, tape, tape_row, tape_length, tape_width, call_prepare, call_attempt,
-        )  # fmt: skip
-
+    # the calls through an address are globals of a copy of `drive`
+    names = {**drive.__globals__, "call_prepare": call_prepare, "call_attempt": call_attempt}
+    copy = FunctionType(drive.__code__, names, "drive")
     i8, real = types.int64, types.float64
     whole, reals = types.CPointer(i8), types.CPointer(real)
     work = types.CPointer(types.float32) if single else reals
@@ -345,10 +340,10 @@ def compile_driver(single: bool) -> str:
     )  # fmt: skip
     compiled = njit(
         signature, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, nogil=True
-    )(entry)
+    )(copy)
     text: str = compiled.inspect_llvm(compiled.signatures[0])
-    names = [m for m in re.findall(r"^define [^@]*@(\"?[\w.$]+\"?|\"[^\"]+\")\(", text, re.M)]
-    target = next(m for m in names if "entry" in m)
+    found = [m for m in re.findall(r"^define [^@]*@(\"?[\w.$]+\"?|\"[^\"]+\")\(", text, re.M)]
+    target = next(m for m in found if "drive" in m)
     text = text.replace(target, "@drive"[1:])
     lines = []
     for line in text.splitlines():

@@ -39,7 +39,7 @@ class DriverText:
                 f"sys.stdout.write(compile_driver({single!r}))"
             )
             # Numba's own optimisation is not needed: the text is optimised again here
-            environment = {**os.environ, "NUMBA_OPT": "1", "NUMBA_LOOP_VECTORIZE": "0", "NUMBA_SLP_VECTORIZE": "0"}
+            environment = {**os.environ, "NUMBA_OPT": "0", "NUMBA_LOOP_VECTORIZE": "0", "NUMBA_SLP_VECTORIZE": "0"}
             environment["PYTHONPATH"] = os.pathsep.join(
                 [str(Path(__file__).resolve().parents[2]), environment.get("PYTHONPATH", "")]
             )
@@ -156,6 +156,8 @@ class FastKernel:
         out = np.full((count, n_save, n_out), np.nan)
         final = np.full((count, n), np.nan)
         counts = np.zeros((count, 4), np.int64)
+        if count == 0:
+            return BatchResult(out, final, *counts.T)
         work = _aligned(lo["size"], single)
         dense = np.array(tableau.H)
         events = problem.events
@@ -177,6 +179,7 @@ class FastKernel:
                 options.h_max,
                 options.growth_limit,
                 1e-3 if single else 1e-8,
+                np.nan,
             ]
         )
         arrays: list[Floats | Ints] = [

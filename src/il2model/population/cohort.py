@@ -62,6 +62,11 @@ class Cohort:
     first: int
     screened: int
 
+    def __post_init__(self) -> None:
+        matrix = np.asarray(self.matrix).view()
+        matrix.flags.writeable = False
+        object.__setattr__(self, "matrix", matrix)
+
     def __len__(self) -> int:
         return len(self.matrix)
 

@@ -1,0 +1,55 @@
+"""Random patients within wide bounds: none hangs, every failure has a Status, the worst agree with Radau."""
+
+import numpy as np
+import pytest
+from tests.helpers.regimens import random_rows
+
+from il2model.kernels.problem import SolverOptions, Status
+from il2model.simulation.blocks import run_blocks
+from il2model.simulation.regimen import Regimen
+from il2model.simulation.run import run
+
+
+def sweep(kernel, parameters, count, plan, until, seed):
+    rows = random_rows(kernel, parameters, count, seed=seed)
+    status, steps, ends = np.zeros(count, int), np.zeros(count, int), np.zeros((count, len(kernel.blueprint.states)))
+    messages = {}
+    for part, r in run_blocks(
+        kernel, [plan], np.zeros(count, int), rows, np.array([until]), until, options=SolverOptions(rtol=1e-4),
+        engine="fast", precision="float64",
+    ):  # fmt: skip
+        status[part], steps[part], ends[part] = r.status, r.steps, r.states[:, 0]
+        messages |= {part.start + k: v for k, v in r.messages.items()}
+    return rows, status, steps, ends, messages
+
+
+def check(kernel, rows, status, steps, ends, messages, plan, until, worst):
+    bad = np.flatnonzero(status != Status.SUCCESS)
+    assert set(messages) == set(bad)
+    assert all(text.endswith(".") for text in messages.values())
+    assert (status != Status.REFUSED).all()
+    assert len(bad) <= 0.01 * len(status)
+    assert {Status(int(status[b])) for b in bad} <= {Status.RUNAWAY}
+    assert np.isfinite(ends[status == Status.SUCCESS]).all()
+    slow = np.argsort(np.where(status == Status.SUCCESS, steps, 0))[-worst:]
+    reference = run(
+        kernel, [plan], np.zeros(len(slow), int), rows[slow], np.array([until]), until,
+        options=SolverOptions(rtol=1e-8), engine="scipy-radau",
+    ).states[:, 0]  # fmt: skip
+    size = np.abs(reference) + 1e-2 * np.array(kernel.blueprint.scales)
+    assert (np.abs(ends[slow] - reference) / size).max() < 5e-3
+
+
+def test_2000_random_patients(kernel, parameters):
+    plan, until = Regimen.named("imodals-2miu").until(40), 56.0
+    found = sweep(kernel, parameters, 2000, plan, until, seed=21)
+    check(kernel, *found, plan, until, worst=2)
+
+
+@pytest.mark.long
+def test_20000_random_patients_through_the_trial(kernel, parameters):
+    plan, until = Regimen.named("mirocals"), 640.0
+    found = sweep(kernel, parameters, 20_000, plan, until, seed=22)
+    outcomes = {Status(s).name: int((found[1] == s).sum()) for s in set(found[1])}
+    print(outcomes, "steps (median, 99 %, most):", np.percentile(found[2], [50, 99, 100]))
+    check(kernel, *found, plan, until, worst=4)
