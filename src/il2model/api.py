@@ -177,7 +177,7 @@ def simulate(
         how = CohortOptions(observables, threads, precision, summary, store, progress, cancel)
         which = np.zeros(len(cohort), np.int64)
         solution = simulate_rows(
-            kernel, [plan], which, cohort.matrix, times, end, record, options=solver, engine=engine, how=how
+            kernel, [plan], which, cohort.rows, times, end, record, options=solver, engine=engine, how=how
         )
         _report_failures(solution, raise_on_failure)
         return solution

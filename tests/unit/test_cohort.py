@@ -131,9 +131,10 @@ def test_cancelling_keeps_what_is_done(cohort):
 
 
 def test_one_bad_subject_never_ends_a_cohort(cohort):
-    matrix = cohort.matrix[:10].copy()
-    matrix[3, [p.id for p in cohort.kernel.blueprint.parameters].index("treg_division_max")] = 500.0
-    sick = replace(cohort.part(0, 10), matrix=matrix)
+    ids = [p.id for p in cohort.kernel.blueprint.parameters]
+    wild = np.column_stack([cohort.varied[:10], np.full(10, cohort.base[ids.index("treg_division_max")])])
+    wild[3, -1] = 500.0
+    sick = replace(cohort.part(0, 10), columns=(*cohort.columns, ids.index("treg_division_max")), varied=wild)
     il2.api._SAID.discard("failures")
     with pytest.warns(il2.IncompleteWarning, match="1 of 10"):
         s = il2.simulate("imodals-1miu", cohort=sick, save=[7])
@@ -158,7 +159,7 @@ def test_a_wrong_request_gives_one_sentence(cohort, change, text):
 
 
 def test_a_result_that_would_not_fit_is_refused_before_it_is_run(cohort):
-    huge = replace(cohort, matrix=np.broadcast_to(cohort.matrix[:1], (10_000_000, cohort.matrix.shape[1])))
+    huge = replace(cohort, varied=np.broadcast_to(cohort.varied[:1], (10_000_000, cohort.varied.shape[1])))
     with pytest.raises(InputError, match="GB"):
         il2.simulate("mirocals", cohort=huge)
 

@@ -53,6 +53,7 @@ class Solution:
     kind: str = "patient"
     kept: Mapping[str, Any] | None = field(default=None, repr=False)
     summaries: Mapping[str, RunningSummary] | None = field(default=None, repr=False)
+    per_miu: Floats | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         failed = int((self.status != Status.SUCCESS).sum())
@@ -132,7 +133,10 @@ class Solution:
             names = [p.id for p in self.kernel.blueprint.parameters]
             if "il2_amount_per_miu" not in names or "IU" not in into:
                 raise
-            per_miu = self.run.parameters[:, names.index("il2_amount_per_miu")][:, None]
+            amounts = self.per_miu
+            if amounts is None:
+                amounts = self.run.parameters[:, names.index("il2_amount_per_miu")]
+            per_miu = amounts[:, None]
             numerator = (
                 into.replace("MIU", "pmol") if "MIU" in into else into.replace("kIU", "pmol").replace("IU", "pmol")
             )

@@ -7,7 +7,7 @@ whatever the size of the cohort, the order or the number of workers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ CORRELATED: Mapping[str, str] = {
     "plasma_nfl_untreated": "correlation_nfl_loss_rate",
 }
 _TRIES = 200
+_CHUNK = 8192
 _RUN_IN_POINTS = 13
 
 
@@ -50,12 +51,15 @@ def keyed_uniforms(seed: int, stream: int, first: int, count: int, width: int) -
 class Cohort:
     """Subjects as rows of parameters in model units, with labels.
 
-    Make one with `Cohort.sample`; give it to `simulate(..., cohort=...)`.
+    Make one with `Cohort.sample`; give it to `simulate(..., cohort=...)`. Only what
+    varies between subjects is held, so a million subjects take some 100 MB.
     """
 
     kernel: Kernel
     parameters: ParameterSet
-    matrix: Floats  # (subject, parameter), model units
+    base: Floats  # (parameter,), model units
+    columns: tuple[int, ...]  # the parameters that vary
+    varied: Floats  # (subject, varied parameter)
     labels: Mapping[str, Floats]
     design: str
     seed: int
@@ -63,15 +67,27 @@ class Cohort:
     screened: int
 
     def __post_init__(self) -> None:
-        matrix = np.asarray(self.matrix).view()
-        matrix.flags.writeable = False
-        object.__setattr__(self, "matrix", matrix)
+        varied = np.asarray(self.varied).view()
+        varied.flags.writeable = False
+        object.__setattr__(self, "varied", varied)
 
     def __len__(self) -> int:
-        return len(self.matrix)
+        return len(self.varied)
 
     def __repr__(self) -> str:
         return f"Cohort({len(self)} subjects, design {self.design!r}, seed {self.seed})"
+
+    def rows(self, part: slice = slice(None)) -> Floats:
+        """Return (subject, parameter) of some subjects, in model units."""
+        varied = self.varied[part]
+        table = np.tile(self.base, (len(varied), 1))
+        table[:, list(self.columns)] = varied
+        return table
+
+    @property
+    def matrix(self) -> Floats:
+        """(subject, parameter) of all subjects, in model units."""
+        return self.rows()
 
     @classmethod
     def sample(
@@ -118,24 +134,17 @@ class Cohort:
         values = parameters if parameters is not None else load_parameters()
         kernel = kernel if kernel is not None else builtin_kernel()
         sampler = _Sampler(kernel, values)
-        matrix = np.empty((n, len(kernel.blueprint.parameters)))
+        varied = np.empty((n, len(sampler.ids)))
         labels = {name: np.empty(n) for name in ("age", "male")}
-        waiting = np.arange(n)
         screened = 0
-        for attempt in range(_TRIES):
-            u = keyed_uniforms(seed, attempt, first, n, sampler.width)[waiting]
-            rows, extra = sampler.draw(u)
-            kept = sampler.included(rows, u[:, -1]) if DESIGNS[design] else np.full(len(rows), True)
-            screened += len(rows)
-            matrix[waiting[kept]] = rows[kept]
+        for start in range(0, n, _CHUNK):
+            part = slice(start, min(start + _CHUNK, n))
+            found, extra, tried = sampler.subjects(seed, first + start, part.stop - start, DESIGNS[design])
+            varied[part] = found
             for name in labels:
-                labels[name][waiting[kept]] = extra[name][kept]
-            waiting = waiting[~kept]
-            if len(waiting) == 0:
-                return cls(kernel, values, matrix, labels, design, seed, first, screened)
-        raise InputError(
-            f"{len(waiting)} of {n} subjects met the inclusion criteria in none of {_TRIES} tries; loosen them."
-        )
+                labels[name][part] = extra[name]
+            screened += tried
+        return cls(kernel, values, sampler.base, sampler.columns, varied, labels, design, seed, first, screened)
 
     def __getitem__(self, id: str) -> Floats:
         """Return a parameter or label of every subject."""
@@ -144,23 +153,24 @@ class Cohort:
         names = [p.id for p in self.kernel.blueprint.parameters]
         if id not in names:
             raise unknown_name("parameter or label", id, [*names, *self.labels])
-        return self.matrix[:, names.index(id)]
+        column = names.index(id)
+        if column in self.columns:
+            return self.varied[:, self.columns.index(column)]
+        return np.full(len(self), self.base[column])
 
     def part(self, first: int, last: int) -> Cohort:
         """Return subjects first..last of this cohort."""
         rows = slice(first, last)
         labels = {k: v[rows] for k, v in self.labels.items()}
-        return Cohort(
-            self.kernel, self.parameters, self.matrix[rows], labels, self.design, self.seed, self.first + first, 0
-        )
+        return replace(self, varied=self.varied[rows], labels=labels, first=self.first + first)
 
     @cached_property
     def baseline(self) -> Mapping[str, Floats]:
         """Observables of every subject on day 0."""
-        k = self.kernel
-        constants = k.constants(self.matrix)
-        states = k.baseline(self.matrix, constants)
-        observed = k.observables(states, np.array(k.blueprint.input_defaults), self.matrix, constants)
+        k, matrix = self.kernel, self.matrix
+        constants = k.constants(matrix)
+        states = k.baseline(matrix, constants)
+        observed = k.observables(states, np.array(k.blueprint.input_defaults), matrix, constants)
         return {o.id: observed[:, i] for i, o in enumerate(k.blueprint.observables)}
 
     def summary(self) -> pd.DataFrame:
@@ -203,7 +213,28 @@ class _Sampler:
         self.base = np.array(values.vector(self.names, self.units))
         self.spread = {i: values.record(i).spread for i in self.names if values.record(i).spread is not None}
         self.ids = [ANCHOR, *(i for i in self.spread if i != ANCHOR)]
+        self.columns = tuple(self.names.index(i) for i in self.ids)
         self.width = len(self.ids) + 3  # age, sex, run-in
+
+    def subjects(self, seed: int, first: int, count: int, screening: bool) -> tuple[Floats, dict[str, Floats], int]:
+        """Return varied parameters and labels of subjects first..first+count, and how many were screened."""
+        varied = np.empty((count, len(self.ids)))
+        labels = {name: np.empty(count) for name in ("age", "male")}
+        waiting, screened = np.arange(count), 0
+        for attempt in range(_TRIES):
+            u = keyed_uniforms(seed, attempt, first, count, self.width)[waiting]
+            rows, extra = self.draw(u)
+            kept = self.included(rows, u[:, -1]) if screening else np.full(len(rows), True)
+            screened += len(rows)
+            varied[waiting[kept]] = rows[kept][:, self.columns]
+            for name, column in labels.items():
+                column[waiting[kept]] = extra[name][kept]
+            waiting = waiting[~kept]
+            if len(waiting) == 0:
+                return varied, labels, screened
+        raise InputError(
+            f"{len(waiting)} of {count} subjects met the inclusion criteria in none of {_TRIES} tries; loosen them."
+        )
 
     def draw(self, u: Floats) -> tuple[Floats, dict[str, Floats]]:
         """Return rows of parameters and labels."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def simulate_rows(
     kernel: Kernel,
     regimens: Sequence[Regimen],
     which: Ints,
-    matrix: Floats,
+    rows_of: Callable[[slice], Floats],
     times: Floats,
     until: float,
     manifest: Mapping[str, Any],
@@ -69,7 +69,9 @@ def simulate_rows(
     engine: str,
     how: CohortOptions,
 ) -> Solution:
-    """Integrate rows of parameters and keep what `how` asks for.
+    """Integrate subjects and keep what `how` asks for.
+
+    `rows_of` returns the parameters of some subjects, `which` their regimens.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def simulate_rows(
             raise unknown_name("observable or state", id, [*observed, *states])
     if how.threads is not None and how.threads < 1:
         raise InputError(f"threads is {how.threads}; it must be at least 1.")
-    n, m = len(matrix), len(times)
+    n, m = len(which), len(times)
     size = 8.0 * n * m * len(ids)
     if size > MEMORY_LIMIT and not how.summary and how.store is None:
         raise InputError(
@@ -98,9 +100,12 @@ def simulate_rows(
     status = np.full(n, int(Status.CANCELLED), np.int64)
     messages: dict[int, str] = {}
     given, absorbed, remaining, lost = (np.full(n, np.nan) for _ in range(4))
+    names = [p.id for p in bp.parameters]
+    amount = names.index("il2_amount_per_miu") if "il2_amount_per_miu" in names else None
+    per_miu = np.full(n, np.nan)
     block = how.block or (STORE_BLOCK if how.store is not None else None)
     for rows, part in run_blocks(
-        kernel, regimens, which, matrix, times, until, options=options, engine=engine, precision=how.precision,
+        kernel, regimens, which, rows_of, times, until, options=options, engine=engine, precision=how.precision,
         threads=how.threads, block=block, progress=how.progress, cancel=how.cancel,
     ):  # fmt: skip
         values = kernel.observables(part.states, part.inputs, part.parameters[:, None, :], part.constants[:, None, :])
@@ -110,6 +115,8 @@ def simulate_rows(
                 summaries[id].add(column)
             elif kept is not None:
                 kept[id][rows] = column
+        if amount is not None:
+            per_miu[rows] = part.parameters[:, amount]
         steps[rows], rejected[rows], status[rows] = part.steps, part.rejected, part.status
         messages |= {rows.start + s: text for s, text in part.messages.items()}
         b = part.balance
@@ -120,8 +127,8 @@ def simulate_rows(
         messages[int(s)] = Status.CANCELLED.sentence()
     empty = np.empty((n, 0, len(states)))
     whole = Run(
-        times, empty, np.empty((n, 0, len(bp.inputs))), matrix, np.empty((n, 0)), steps, rejected, status, messages,
-        Balance(given, absorbed, remaining, lost),
+        times, empty, np.empty((n, 0, len(bp.inputs))), np.empty((n, 0)), np.empty((n, 0)), steps, rejected, status,
+        messages, Balance(given, absorbed, remaining, lost),
     )  # fmt: skip
     return Solution(
         kernel, whole, tuple(regimens), which, dict(manifest), "cohort", kept if summaries is None else None, summaries

@@ -26,7 +26,7 @@ def run_blocks(
     kernel: Kernel,
     regimens: Sequence[Regimen],
     which: Ints,
-    parameters: Floats,
+    rows_of: Callable[[slice], Floats],
     save: Floats,
     until: float,
     *,
@@ -41,11 +41,12 @@ def run_blocks(
     """Integrate a cohort block by block; yield (rows, Run) in order of the subjects.
 
     The compiled solver releases the interpreter's lock, so blocks run on
-    `threads` threads (all processors by default). At most two blocks a thread
+    `threads` threads (all processors by default); `rows_of` makes the parameters
+    of a block when it is due. At most two blocks a thread
     are held at once. A result does not depend on blocks or threads. `progress`
     gets (done, total); where `cancel()` turns true, no further block is started.
     """
-    total = len(parameters)
+    total = len(which)
     threads = threads if threads is not None else (os.cpu_count() or 1)
     size = block or block_size(total, threads)
     kernel.variant("single" if precision == "float32" else "batch")  # compile before the threads start
@@ -59,7 +60,7 @@ def run_blocks(
                 return False
             rows = slice(first, min(first + size, total))
             future = pool.submit(
-                run, kernel, regimens, which[rows], parameters[rows], save, until,
+                run, kernel, regimens, which[rows], rows_of(rows), save, until,
                 options=options, engine=engine, precision=precision, batch=True,
             )  # fmt: skip
             waiting.append((rows, future))
