@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test check-long docs format clean
+.PHONY: demo test check-long docs bench format clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("il2model needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -17,8 +17,8 @@ demo: $(VENV)/.ready ## simulate the arms of IMODALS and MIROCALS into results/d
 	$(BIN)/il2model demo -o results/demo
 
 test: $(VENV)/.ready ## format, lint, types, import layers, tests
-	$(BIN)/ruff format --check src tests docs
-	$(BIN)/ruff check src tests docs
+	$(BIN)/ruff format --check src tests docs benchmarks
+	$(BIN)/ruff check src tests docs benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -n $(WORKERS)
@@ -33,9 +33,16 @@ $(VENV)/.docs: $(VENV)/.ready
 docs: $(VENV)/.docs ## build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
+$(VENV)/.bench: $(VENV)/.ready benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r benchmarks/requirements.txt
+	@touch $@
+
+bench: $(VENV)/.bench ## measure beside the peers (builds numbalsoda and AMICI from source), write benchmarks/results/
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/run.py
+
 format: $(VENV)/.ready
-	$(BIN)/ruff format src tests docs
-	$(BIN)/ruff check --fix src tests docs
+	$(BIN)/ruff format src tests docs benchmarks
+	$(BIN)/ruff check --fix src tests docs benchmarks
 
 clean:
 	rm -rf $(VENV) results docs/_build docs/jupyter_execute .mypy_cache .ruff_cache .pytest_cache

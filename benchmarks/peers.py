@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from il2model.kernels.problem import SolverOptions
 def spans(case: Case) -> list[tuple[float, float, np.ndarray]]:
     """Segments between doses: from, to, and the numbers of the saved times inside."""
     edges = np.concatenate([[0.0], case.doses, [UNTIL]])
-    return [(a, b, np.flatnonzero((a < SAVE) & (b >= SAVE))) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(a, b, np.flatnonzero((a < SAVE) & (b >= SAVE))) for a, b in pairwise(edges)]
 
 
 class Peer(ABC):
@@ -320,7 +321,7 @@ class RoadRunner(Peer):
 class Amici(Peer):
     """AMICI: CVODES on C++ generated from SBML, doses as events."""
 
-    name, how = "AMICI", "CVODES, KLU, SBML events, atol = 1e-3 rtol (1e-1 rtol tried)"
+    name, how = "AMICI", "CVODES, KLU, SBML events, atol = 1e-3 rtol"
     tolerances = (1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 1e-7, 3e-8)
     patients = 4
 

@@ -48,7 +48,7 @@ def cpu(peer: Peer, count: int, rtol: float) -> tuple[float, np.ndarray]:
     return 1e3 * (time.process_time() - start) / count, found
 
 
-def measure(rounds: int, quick: bool) -> list[dict[str, object]]:
+def measure(rounds: int, without: set[str]) -> list[dict[str, object]]:
     """Errors of every peer at every tolerance, then interleaved times of those near the targets."""
     case = make_case(64)
     reference = Ours("scalar")
@@ -56,7 +56,8 @@ def measure(rounds: int, quick: bool) -> list[dict[str, object]]:
     truth = reference.run(64, 1e-10)
     peers: list[Peer] = []
     for peer in all_peers():
-        if quick and peer.name.split(",")[0] in ("AMICI", "diffrax Kvaerno5"):
+        if peer.name.split(",")[0].split(" ")[0].lower() in without:
+            print(f"{peer.name}: left out", flush=True)
             continue
         try:
             start = time.perf_counter()
@@ -129,9 +130,8 @@ def report(rows: list[dict]) -> tuple[str, list[str]]:
             None if a is None or not base["single", TARGETS[0]] else a / base["single", TARGETS[0]],
             None if b is None or not base["batch", TARGETS[1]] else b / base["batch", TARGETS[1]],
         ]
-        lines.append(
-            f"| {peer.name} | {show(a)} | {show(ratios[0])} | {show(ratios[1])} | {show(b)} | {show(ratios[2])} | {peer.how} |"
-        )
+        cells = [peer.name, show(a), show(ratios[0]), show(ratios[1]), show(b), show(ratios[2]), peer.how]
+        lines.append(f"| {' | '.join(cells)} |")
         family = next((g for g in GOALS if peer.name.startswith(g)), None)
         if family:
             known = best.setdefault(family, [None, None, None])
@@ -143,10 +143,9 @@ def report(rows: list[dict]) -> tuple[str, list[str]]:
         for goal, found, where in zip(goals, best.get(family, [None] * 3), what, strict=True):
             if goal and found is not None and found < goal:
                 missed.append(f"{family}, {where}: {found:.3g}x, the goal is {goal}x")
-    scalar, peer = (
-        base["scalar", TARGETS[0]],
-        at_error(rows, next(p for p in peers if p.name == "numbalsoda"), TARGETS[0]),
-    )
+    scalar = base["scalar", TARGETS[0]]
+    lsoda = next((p for p in peers if p.name == "numbalsoda"), None)
+    peer = at_error(rows, lsoda, TARGETS[0]) if lsoda is not None else None
     if scalar and peer:
         lines.append(f"\nOne patient alone against numbalsoda at 5e-5: {peer / scalar:.3g}x (goal 3.5x).")
         if peer / scalar < 3.5:
@@ -336,13 +335,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--without", default="", help="peers to leave out, such as amici,diffrax")
     parser.add_argument("--only", choices=["peers", "scaling"])
     args = parser.parse_args()
     HERE.mkdir(exist_ok=True)
     (HERE / "machine.json").write_text(json.dumps(machine(), indent=1) + "\n")
     missed: list[str] = []
     if args.only != "scaling":
-        rows = measure(3 if args.quick else args.rounds, args.quick)
+        without = {w.strip().lower() for w in args.without.split(",") if w.strip()}
+        rows = measure(3 if args.quick else args.rounds, without | ({"amici", "diffrax"} if args.quick else set()))
         table, missed = report(rows)
         print("\n" + table)
         with (HERE / "peers.csv").open("w", newline="") as stream:
@@ -355,9 +356,12 @@ def main() -> int:
                 numbers = [f"{r['error']:.3e}", f"{r['worst']:.3e}", r["peer"].patients, len(r["times"])]
                 writer.writerow([r["peer"].name, r["rtol"], *numbers, f"{np.median(times):.4g}", f"{min(times):.4g}"])
         notes = "\n".join(f"- missed: {m}" for m in missed) or "- every goal is met"
-        head = "# Solvers side by side\n\nWritten by `benchmarks/run.py`: MIROCALS (95 doses, 640 days, 103 saved times, 13 outputs, 35 states), "
-        head += "patients drawn from the priors, CPU milliseconds per patient on one core, medians of interleaved rounds, each "
-        head += "solver at equal achieved error (interpolated between its two nearest tolerances).\n\n"
+        head = (
+            "# Solvers side by side\n\n"
+            "Written by `benchmarks/run.py`: MIROCALS (95 doses, 640 days, 103 saved times, 13 outputs, 35 states), "
+            "patients drawn from the priors, CPU milliseconds per patient on one core, medians of interleaved rounds, "
+            "each solver at equal achieved error (interpolated between its two nearest tolerances).\n\n"
+        )
         (HERE / "peers.md").write_text(head + table + "\n\n## Goals\n\n" + notes + "\n")
         figure(rows)
     if args.only != "peers":

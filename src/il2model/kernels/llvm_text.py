@@ -191,7 +191,7 @@ def _exp64(t: Text) -> str:
     r = t.fma(k, t.const(-6.93147180369123816490e-01), x)
     r = t.fma(k, t.const(-1.90821492927058770002e-10), r)
     factorials = [1.0, 1.0, 0.5]
-    for n in range(3, 14):
+    for n in range(3, 13):
         factorials.append(factorials[-1] / n)
     p = t.horner(factorials, r)
     e = t.op(f"sub {t.itype} {bits}, {t.iconst(0x4338000000000000 - 1023)}")
@@ -212,7 +212,7 @@ def _log64(t: Text) -> str:
     kd = t.op(f"fsub {t.type} {t.op(f'bitcast {t.itype} {magic} to {t.type}')}, {t.const(6755399441055744.0)}")
     s = t.div(t.sub(m, t.const(1.0)), t.add(m, t.const(1.0)))
     z = t.mul(s, s)
-    p = t.mul(t.horner([1.0 / n for n in range(3, 25, 2)], z), z)
+    p = t.mul(t.horner([1.0 / n for n in range(3, 21, 2)], z), z)
     twice = t.add(s, s)
     low = t.fma(twice, p, t.mul(kd, t.const(1.90821492927058770002e-10)))
     value = t.fma(kd, t.const(6.93147180369123816490e-01), t.add(twice, low))
