@@ -68,3 +68,29 @@ def error(found: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Error of each patient: max over times and outputs of |x - ref| / (|ref| + 1e-3 max_t |ref|)."""
     size = np.abs(reference) + 1e-3 * np.abs(reference).max(axis=1, keepdims=True)
     return (np.abs(found - reference) / size).max(axis=(1, 2))
+
+
+def il2_half() -> tuple[Kernel, Problem]:
+    """The IL-2 half alone (four pages), 64 patients under MIROCALS: for the cost against states."""
+    from il2model.kernels.kernel import kernel_of
+    from il2model.model import effectors, il2_pk, receptors, treg
+    from il2model.model.assembly import assemble
+
+    kernel = kernel_of(assemble([p.build() for p in (il2_pk, receptors, treg, effectors)], "il2half"))
+    bp = kernel.blueprint
+    whole = builtin_kernel()
+    coordinates = Coordinates.of(whole, load_parameters("prior"))
+    rows = coordinates.matrix(sobol_points(64, len(coordinates.ids), 1))
+    names = [p.id for p in whole.blueprint.parameters]
+    rows = rows[:, [names.index(p.id) for p in bp.parameters]]
+    constants = kernel.constants(rows)
+    ids = [c.id for c in bp.constants]
+    amounts = np.stack([constants[:, ids.index(r.bolus)] for r in bp.routes.values()], axis=1)
+    schedule = build_schedule(Regimen.named("mirocals"), bp, (0.0187, 0.0), 1.88, UNTIL)
+    n = len(bp.states)
+    problem = Problem(
+        kernel.baseline(rows, constants), kernel.fixed(rows, constants), np.array(bp.input_defaults), amounts,
+        np.zeros((64, 1, n)), np.zeros(n, np.int64), np.zeros(64, np.int64), join([schedule]), SAVE, UNTIL,
+        np.arange(13),
+    )  # fmt: skip
+    return kernel, problem

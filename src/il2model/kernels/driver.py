@@ -31,7 +31,7 @@ DIMS = (
 #: Modes: step by the error estimate; do so and record the accepted steps; take recorded steps.
 FREE, RECORD, REPLAY = 0, 1, 2
 #: Position of each number of `reals`.
-REALS = ["t_end", "rtol", "atol", "h_first", "h_min", "h_max", "growth_limit", "residual_limit", "nan"]
+REALS = ["t_end", "rtol", "atol", "h_first", "h_min", "h_max", "growth_limit", "residual_limit"]
 #: Whole numbers and reals that a lane remembers between steps.
 LANE_INTS, LANE_REALS = 8, 4
 
@@ -59,9 +59,9 @@ def drive(
     save: Any,  # (n_save,)
     out_index: Any,  # (n_out,)
     dense: Any,  # (n_dense, stages)
-    out: Any,  # (subjects, n_save, n_out)
+    out: Any,  # (subjects, n_save, n_out), NaN where nothing is written
     final: Any,  # (subjects, states)
-    counts: Any,  # (subjects, 4): steps, rejected, status, state
+    counts: Any,  # (subjects, 4): steps, rejected, status, state (left to the caller)
     ints: Any,  # (LANE_INTS, lanes)
     floats: Any,  # (LANE_REALS, lanes)
     tape: Any,  # (subjects, max_steps) accepted steps, day: written by RECORD, read by REPLAY
@@ -76,10 +76,10 @@ def drive(
     first, last, n_save, n_out, n_scale, n_dense = dims[18], dims[19], dims[20], dims[21], dims[22], dims[23]
     max_steps, mode, load_rows = dims[24], dims[25], dims[26]
     t_end, rtol, atol, h_first, h_min, h_max = reals[0], reals[1], reals[2], reals[3], reals[4], reals[5]
-    growth_limit, residual_limit, nan = reals[6], reals[7], reals[8]
+    growth_limit, residual_limit = reals[6], reals[7]
     # lane memory: subject, next event, next save, is first step, was rejected, steps, lane state
     SUBJECT, EVENT, SAVE, FIRST, REJECTED, STEPS, NEW = 0, L, 2 * L, 3 * L, 4 * L, 5 * L, 6 * L
-    TIME, NEXT, DOSE_STEP = 0, L, 2 * L
+    TIME, NEXT, DOSE_STEP, STOP = 0, L, 2 * L, 3 * L
 
     upcoming = first
     active = 0
@@ -169,6 +169,7 @@ def drive(
             t_stop = t_end
             if e < bounds[schedule[s] + 1] and event_time[e] < t_end:
                 t_stop = event_time[e]
+            floats[STOP + l] = t_stop
             room = t_stop - t
             h = floats[NEXT + l]
             if h > h_max:
@@ -208,13 +209,9 @@ def drive(
                 if ints[REJECTED + l] == 1 and factor > 1.0:
                     factor = 1.0
                 ints[REJECTED + l] = 0
-                e = ints[EVENT + l]
-                t_stop = t_end
-                if e < bounds[schedule[s] + 1] and event_time[e] < t_end:
-                    t_stop = event_time[e]
                 t_new = t + h
-                if t_stop - t_new <= 1e-12 * (1.0 + t_stop):
-                    t_new = t_stop
+                if floats[STOP + l] - t_new <= 1e-12 * (1.0 + t_new):
+                    t_new = floats[STOP + l]
                 k = ints[SAVE + l]
                 while k < n_save and save[k] < t_new:
                     x = (save[k] - t) / (t_new - t)
@@ -273,24 +270,10 @@ def drive(
                     outcome = MAX_STEPS
                 if outcome == OK:
                     continue
-            # the patient ends here: remember why, and in which state
-            worst, state = -1.0, 0
-            for i in range(n):
-                v = abs(work[oN + i * L + l])
-                if v != v:
-                    state = i
-                    break
-                if v > worst:
-                    worst, state = v, i
+            # the patient ends here; the caller reads its last attempt from `final`
             counts[s * 4 + 2] = outcome
-            counts[s * 4 + 3] = state
-            for k in range(ints[SAVE + l], n_save):
-                for o in range(n_out):
-                    out[(s * n_save + k) * n_out + o] = nan
             for i in range(n):
-                final[s * n + i] = nan
-                work[oN + i * L + l] = y0[s * n + i]
-            work[oTAKE + l] = 1.0
+                final[s * n + i] = work[oN + i * L + l]
             work[oH + l] = h_first
             ints[SUBJECT + l] = -2
             active -= 1

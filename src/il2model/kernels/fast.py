@@ -122,7 +122,7 @@ class FastKernel:
         stem = f"step-{blueprint.key}-{variant}"
         step = _compiled(stem, blueprint.key, lambda: blueprint.step_text(variant))
         addresses = machine.load_object(step, _NAMES)
-        waiting = text if text is not None else None
+        waiting = text if text is not None and text.single == single else None
         data = _compiled(driver_key(single), "", lambda: (waiting or DriverText(single)).text())
         where = machine.load_object(data, ("drive",))["drive"]
         # Numba's own calling convention: where to put the result, where to put an exception
@@ -179,7 +179,6 @@ class FastKernel:
                 options.h_max,
                 options.growth_limit,
                 1e-3 if single else 1e-8,
-                np.nan,
             ]
         )
         arrays: list[Floats | Ints] = [
@@ -224,6 +223,11 @@ class FastKernel:
         )
         if code != 0:
             raise RuntimeError(f"the compiled driver returned {code}")
+        scales = np.array(self.blueprint.scales)
+        for s in np.flatnonzero(counts[:, 2]):  # name the worst state, leave no number behind
+            size = np.abs(final[s]) / scales
+            counts[s, 3] = np.argmax(np.where(np.isnan(size), np.inf, size))
+            final[s] = np.nan
         return BatchResult(out, final, counts[:, 0], counts[:, 1], counts[:, 2], counts[:, 3])
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import IncompleteWarning, unknown_name
 from . import cache, fast, plain
-from .blueprint import Blueprint, load_blueprint
+from .blueprint import VARIANTS, Blueprint, load_blueprint
 from .problem import BatchResult, Floats, Problem, SolverOptions
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ class Kernel:
                     if not fast.is_warm(self.blueprint.key, name):
                         _say_once("il2model: compiling the model for this machine; this happens once.")
                     self._fast[name] = fast.FastKernel.load(self.blueprint, name, self._driver)
-                    self._driver = None
+                    if not VARIANTS[name][1]:
+                        self._driver = None
                 except Exception as error:
                     self._fast_route = False
                     warnings.warn(
