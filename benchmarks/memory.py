@@ -30,12 +30,14 @@ def progress(done, total):
     if done / total >= shown[0]:
         shown[0] += 0.1
         print(f"{done} of {total} after {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-s = il2.simulate("mirocals", cohort=cohort, until=640, save=np.linspace(0, 640, 100), observables=json.loads(sys.argv[5]),
-                 precision=precision, summary=summary, options=il2.SolverOptions(rtol=rtol), progress=progress)
+s = il2.simulate("mirocals", cohort=cohort, until=640, save=np.linspace(0, 640, 100),
+                 observables=json.loads(sys.argv[5]), precision=precision, summary=summary,
+                 options=il2.SolverOptions(rtol=rtol), progress=progress)
+alive = s["survival"].sel(statistic="mean")[-1] if summary else s.values("survival")[:, -1].mean()
 print(json.dumps({
     "wall_s": time.perf_counter() - start, "sampling_s": sampled, "failed": int((s.status != 0).sum()),
     "peak_MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, "steps": float(s.run.steps.mean()),
-    "survival_640": float(s["survival"].sel(statistic="mean")[-1]) if summary else float(s.values("survival")[:, -1].mean()),
+    "survival_640": float(alive),
 }))
 """
 
