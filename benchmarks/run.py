@@ -163,7 +163,8 @@ def figure(rows: list[dict]) -> None:
     ax = drawing.subplots()
     for k, peer in enumerate(dict.fromkeys(r["peer"] for r in rows)):
         own = sorted((r for r in rows if r["peer"] is peer), key=lambda r: r["error"])
-        y = [np.median(r["times"]) if r["times"] else r["first"] for r in own]
+        own = [r for r in own if r["times"]]  # the interleaved ones
+        y = [np.median(r["times"]) for r in own]
         style = "-" if isinstance(peer, Ours) else "--"
         ax.loglog([r["error"] for r in own], y, style, marker="os^vD<>Pxp"[k % 10], label=peer.name, markersize=5)
     ax.set_xlabel("error (median over patients)")
@@ -365,7 +366,9 @@ def main() -> int:
                 ["solver", "rtol", "error_median", "error_max", "patients", "rounds", "cpu_ms_median", "cpu_ms_min"]
             )
             for r in rows:
-                times = r["times"] or [r["first"]]
+                if not r["times"]:
+                    continue  # a first look, not interleaved
+                times = r["times"]
                 numbers = [f"{r['error']:.3e}", f"{r['worst']:.3e}", r["peer"].patients, len(r["times"])]
                 writer.writerow([r["peer"].name, r["rtol"], *numbers, f"{np.median(times):.4g}", f"{min(times):.4g}"])
         notes = "\n".join(f"- missed: {m}" for m in missed) or "- every goal is met"

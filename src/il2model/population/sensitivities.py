@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Relative size of a bump, and its size where the value is zero, relative to the bounds.
 BUMP = 1e-5
+#: Most steps that a nominal patient may take.
+STEPS = 200_000
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def forward_sensitivities(
     scalar, batch = kernel.variant("scalar"), kernel.variant("batch")
     if scalar is None or batch is None:
         raise SimulationError("Sensitivities need the compiled solver, which cannot run here.")
-    recorded = StepTape.record(1, 200_000)
+    recorded = StepTape.record(1, STEPS)
     first = scalar.solve(problem(slice(0, 1)), options, recorded)
     result = batch.solve(problem(slice(None)), options, recorded.replay(np.zeros(len(rows), np.int64)))
     for status, state in (
@@ -159,6 +161,8 @@ def forward_sensitivities(
     ):
         if status != Status.SUCCESS:
             raise SimulationError(Status(int(status)).sentence(bp.states[int(state)].id))
+    if recorded.length[0] >= STEPS:
+        raise SimulationError(f"The nominal patient takes more than {STEPS} steps; loosen rtol.")
     inputs = np.array(bp.input_defaults, dtype=float)
     observed = kernel.observables(result.states, inputs, rows[:, None, :], constants[:, None, :])
     ids_observed, ids_states = [o.id for o in bp.observables], [s.id for s in bp.states]
