@@ -59,6 +59,11 @@ def main() -> None:
         rows.append(row | json.loads(out.stdout))
         print(rows[-1], flush=True)
     target = Path(__file__).parent / "results" / "memory.csv"
+    if target.exists():  # keep earlier rows of cases that were not run now
+        done = {(str(r["patients"]), r["precision"], r["kept"]) for r in rows}
+        with target.open(newline="") as stream:
+            old = [r for r in csv.DictReader(stream) if (r["patients"], r["precision"], r["kept"]) not in done]
+        rows += [{k: r.get(k, "") for k in rows[0]} for r in old]
     with target.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
