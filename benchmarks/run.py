@@ -38,7 +38,6 @@ GOALS = {
     "AMICI": (22, 45, 14),
     "scipy LSODA": (300, 600, None),
 }
-REPEAT = 64
 
 
 def cpu(peer: Peer, count: int, rtol: float) -> tuple[float, np.ndarray]:

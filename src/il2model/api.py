@@ -227,11 +227,6 @@ def draw_parameters(kernel: Kernel, values: ParameterSet, draws: int, seed: int)
     return coordinates.matrix(sobol_points(draws, len(coordinates.ids), seed))
 
 
-def status_counts(solution: Solution) -> dict[str, int]:
-    """Return how many subjects ended with each status."""
-    return {s.name: int((solution.status == s).sum()) for s in Status if (solution.status == s).any()}
-
-
 def check_parameters(folder: str | None = None) -> tuple[int, list[str]]:
     """Check every parameter record against the model and the bibliography.
 

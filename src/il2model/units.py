@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import UnitError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    pass
 
 DEFINITIONS = """
 day = [time] = d = days
@@ -163,8 +163,3 @@ def to_float(value: float | int | str, unit: str, *, what: str = "value") -> flo
     if math.isnan(number):
         raise UnitError(f"{what} is NaN; a number in {unit!r} is needed.")
     return number
-
-
-def to_floats(values: Sequence[float | str], unit: str, *, what: str = "value") -> list[float]:
-    """Return each of `values` as a float in `unit`."""
-    return [to_float(v, unit, what=what) for v in values]

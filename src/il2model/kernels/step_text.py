@@ -318,9 +318,3 @@ class StepWriter:
         t.store(mean, "%w", lo.ERR)
         power = t.call("vexp", t.mul(t.const(-0.5 / tableau.ORDER), t.call("vlog", mean)))
         t.store(t.mul(t.const(SAFETY), power), "%w", lo.FAC)
-
-
-def write_step(program: Program, lanes: int, single: bool = False) -> tuple[str, Layout]:
-    """Return the LLVM text of a program and the layout of its work buffer."""
-    writer = StepWriter(program, lanes, single)
-    return writer.text() + "\n" + writer.solve_text(), writer.layout

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, unknown_name
+from ..parameters import load_parameters
 from ..units import split_quantity, to_float
 
 if TYPE_CHECKING:
@@ -341,10 +342,11 @@ class Regimen:
         doses = self.given
         if not doses:
             return None
+        surface = load_parameters("prior")["body_surface"]
         daily: dict[float, float] = {}
         for d in doses:
             day = math.floor(d.time)
-            daily[day] = daily.get(day, 0.0) + d.amount * (1.88 if d.per_m2 else 1.0)
+            daily[day] = daily.get(day, 0.0) + d.amount * (surface if d.per_m2 else 1.0)
         low, high = min(daily.values()), max(daily.values())
         if low < 0.33 or high > 3.0:
             return "dose", (
