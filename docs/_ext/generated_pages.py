@@ -80,7 +80,7 @@ def parameter_pages(model, parameters, entries) -> str:
             status = r.status + ("" if r.confirmed else ", unconfirmed")
             out.append(f"\n### `{r.id}`\n\n{r.name}{symbol}: **{r.value:g} {r.unit}**\n\n")
             out.append(f"- status: {status}; bounds: {bounds}; prior: {r.prior or 'fixed'}")
-            out.append(f"; patients: {r.spread}\n" if r.spread else "\n")
+            out.append(f"; patients: {r.spread_text}\n" if r.spread else "\n")
             out.append(f"- {r.note}\n- sources: {', '.join(cite(s, entries) for s in r.sources)}\n")
     return "".join(out)
 

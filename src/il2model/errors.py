@@ -45,7 +45,7 @@ def unknown_name(what: str, given: str, allowed: Iterable[str]) -> UnknownNameEr
         near = [n for n in names if given.lower() in n.lower()][:3]
     if near:
         hint = f"did you mean {' or '.join(repr(n) for n in near)}?"
-    elif len(names) <= 12:
+    elif len(names) <= 16:
         hint = f"known: {', '.join(names)}."
     else:
         hint = f"there are {len(names)}, such as {', '.join(names[:4])}."

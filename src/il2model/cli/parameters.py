@@ -58,7 +58,7 @@ def _list(args: argparse.Namespace) -> int:
             mechanism = r.mechanism
             print(f"\n{mechanism}" if r is not records[0] else mechanism)
         status = r.status + ("" if r.confirmed else " (unconfirmed)")
-        print(f"  {r.id:<{width}}  {r.value:>10.5g} {r.unit:<14} {status:<24} {r.name}")
+        print(f"  {r.id:<{width}}  {parameters[r.id]:>10.5g} {r.unit:<14} {status:<24} {r.name}")
     return 0
 
 
@@ -69,15 +69,15 @@ def _show(args: argparse.Namespace) -> int:
     r = parameters.record(args.id)
     entries = bibliography(data_dir("parameters"))
     print(f"{r.id}: {r.name}")
-    print(f"  value      {r.value:g} {r.unit}")
+    if r.calibrated is not None:
+        print(f"  calibrated {r.calibrated:g} {r.unit} (fit {r.fit})")
+    print(f"  {'start' if r.calibrated is not None else 'value'}      {r.value:g} {r.unit}")
     if r.bounds:
         print(f"  bounds     {r.bounds[0]:g} to {r.bounds[1]:g} {r.unit}")
     print(f"  prior      {r.prior if r.prior else 'fixed'}")
     if r.spread:
-        print(f"  patients   {r.spread}")
+        print(f"  patients   {r.spread_text}")
     print(f"  status     {r.status}{'' if r.confirmed else '; recalled or assumed, not confirmed in a public text'}")
-    if r.fit:
-        print(f"  fit        {r.fit}")
     print(f"  mechanism  {r.mechanism}")
     print(f"  note       {r.note}")
     for key in r.sources:

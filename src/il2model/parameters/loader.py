@@ -73,10 +73,15 @@ def load_parameters(name: str | None = None, *, folder: str | Path | None = None
         If the name is unknown or a record is malformed.
     """
     if name not in (None, "prior"):
-        raise InputError(f"There is no parameter set {name!r}; the only one is 'prior' until a fit has landed.")
+        raise InputError(f"There is no parameter set {name!r}; give 'prior' for the start values, or nothing.")
     path = Path(folder) if folder is not None else data_dir("parameters")
     if not path.is_dir():
         raise InputError(f"{path} is not a folder of parameter records.")
     records = read_records(path)
-    values = {id: record.value for id, record in records.items()}
-    return ParameterSet(MappingProxyType(records), MappingProxyType(values), "prior", calibrated=False)
+    if name == "prior":
+        values = {id: record.value for id, record in records.items()}
+        return ParameterSet(MappingProxyType(records), MappingProxyType(values), "prior", calibrated=False)
+    values = {id: r.value if r.calibrated is None else r.calibrated for id, r in records.items()}
+    fits = sorted({r.fit for r in records.values() if r.calibrated is not None and r.fit})
+    label = " + ".join(fits) or "prior"
+    return ParameterSet(MappingProxyType(records), MappingProxyType(values), label, calibrated=bool(fits))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import InputError, unknown_name
@@ -31,6 +31,7 @@ _FIELDS = {
     "confirmed",
     "sources",
     "note",
+    "calibrated",
     "fit",
 }
 
@@ -52,7 +53,11 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A record of `parameters/*.toml`; numbers are in `unit`."""
+    """A record of `parameters/*.toml`; numbers are in `unit`.
+
+    `references` names the population records that numbers of the spread come from;
+    `calibrated` is the value that the fit `fit` gave.
+    """
 
     id: str
     name: str
@@ -66,12 +71,22 @@ class Parameter:
     bounds: tuple[float, float] | None = None
     prior: Distribution | None = None
     spread: Distribution | None = None
+    references: Mapping[str, str] = field(default_factory=dict)
+    calibrated: float | None = None
     fit: str | None = None
 
     @property
     def fixed(self) -> bool:
         """True where the number is not estimated or sampled."""
         return self.prior is None
+
+    @property
+    def spread_text(self) -> str:
+        """The spread between patients, with the names of records its numbers come from."""
+        if self.spread is None:
+            return "none"
+        inside = ", ".join(f"{k} {self.references.get(k, f'{v:g}')}" for k, v in self.spread.numbers.items())
+        return f"{self.spread.kind}({inside})"
 
     def check(self, value: float | int | str) -> float:
         """Return `value` in this parameter's unit.
@@ -96,7 +111,8 @@ class Parameter:
         return number
 
 
-def _distribution(id: str, key: str, table: Any, value: float, bounds: tuple[float, float] | None) -> Distribution:
+def distribution(id: str, key: str, table: Any, value: float, bounds: tuple[float, float] | None) -> Distribution:
+    """Build a distribution from its TOML table; raise InputError that names record and key."""
     if not isinstance(table, dict) or "distribution" not in table:
         raise InputError(f"{id}: {key} needs a table with a 'distribution'.")
     kind = table["distribution"]
@@ -142,11 +158,24 @@ def parameter_from_table(id: str, table: Mapping[str, Any], mechanism: str) -> P
             raise InputError(f"{id}: the value {value:g} is outside its bounds {low:g} to {high:g}.")
     prior = spread = None
     if "prior" in table:
-        prior = _distribution(id, "prior", table["prior"], value, bounds)
+        prior = distribution(id, "prior", table["prior"], value, bounds)
     elif not table.get("fixed", False):
         raise InputError(f"{id}: a record needs either 'prior' or 'fixed = true'.")
+    references: dict[str, str] = {}
     if "spread" in table:
-        spread = _distribution(id, "spread", table["spread"], value, bounds)
+        # a number of the spread may be the name of a record of the population
+        given = dict(table["spread"]) if isinstance(table["spread"], dict) else table["spread"]
+        if isinstance(given, dict):
+            references = {k: v for k, v in given.items() if k != "distribution" and isinstance(v, str)}
+            given |= {k: 1.0 for k in references}
+        spread = distribution(id, "spread", given, value, bounds)
+    calibrated = None
+    if "calibrated" in table:
+        if "fit" not in table:
+            raise InputError(f"{id}: a calibrated value needs the name of its 'fit'.")
+        calibrated = to_float(table["calibrated"], table["unit"], what=id)
+        if bounds is not None and not bounds[0] <= calibrated <= bounds[1]:
+            raise InputError(f"{id}: the calibrated value {calibrated:g} is outside its bounds.")
     return Parameter(
         id=id,
         name=table["name"],
@@ -160,5 +189,7 @@ def parameter_from_table(id: str, table: Mapping[str, Any], mechanism: str) -> P
         bounds=bounds,
         prior=prior,
         spread=spread,
+        references=references,
+        calibrated=calibrated,
         fit=table.get("fit"),
     )

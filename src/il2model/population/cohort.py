@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
 from ..kernels.kernel import Kernel, builtin_kernel
-from ..parameters import Distribution, ParameterSet, load_parameters
-from ..units import factor
-from .coordinates import quantile
+from ..parameters import ParameterSet, load_parameters
+from .patients import SETTLED, Patients
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,16 +26,8 @@ Floats = NDArray[np.float64]
 
 #: Designs: whether patients are screened, and whether a run-in precedes day 0.
 DESIGNS: Mapping[str, bool] = {"mirocals": True, "unselected": False}
-#: The anchor of the correlations, and the correlation record of each parameter tied to it.
-ANCHOR = "motor_unit_loss_rate"
-CORRELATED: Mapping[str, str] = {
-    "csf_pnfh_untreated": "correlation_pnfh_loss_rate",
-    "onset_to_screening": "correlation_onset_loss_rate",
-    "plasma_nfl_untreated": "correlation_nfl_loss_rate",
-}
 _TRIES = 200
 _CHUNK = 8192
-_RUN_IN_POINTS = 13
 
 
 def keyed_uniforms(seed: int, stream: int, first: int, count: int, width: int) -> Floats:
@@ -203,18 +194,17 @@ class Cohort:
 
 
 class _Sampler:
-    """Turn uniforms of subjects into rows of parameters."""
+    """Turn uniforms of subjects into rows of parameters and labels."""
 
     def __init__(self, kernel: Kernel, values: ParameterSet) -> None:
-        self.kernel, self.values = kernel, values
-        items = kernel.blueprint.parameters
-        self.names = [i.id for i in items]
-        self.units = [i.unit for i in items]
-        self.base = np.array(values.vector(self.names, self.units))
-        self.spread = {i: values.record(i).spread for i in self.names if values.record(i).spread is not None}
-        self.ids = [ANCHOR, *(i for i in self.spread if i != ANCHOR)]
-        self.columns = tuple(self.names.index(i) for i in self.ids)
-        self.width = len(self.ids) + 3  # age, sex, run-in
+        self.values = values
+        self.patients = Patients(kernel, values)
+        self.base = np.array(values.vector(self.patients.names, self.patients.units))
+        self.ids = list(self.patients.ids)
+        if SETTLED in self.patients.names and SETTLED not in self.ids:
+            self.ids.append(SETTLED)
+        self.columns = tuple(self.patients.names.index(i) for i in self.ids)
+        self.width = self.patients.width + 3  # age, sex, run-in
 
     def subjects(self, seed: int, first: int, count: int, screening: bool) -> tuple[Floats, dict[str, Floats], int]:
         """Return varied parameters and labels of subjects first..first+count, and how many were screened."""
@@ -223,7 +213,8 @@ class _Sampler:
         waiting, screened = np.arange(count), 0
         for attempt in range(_TRIES):
             u = keyed_uniforms(seed, attempt, first, count, self.width)[waiting]
-            rows, extra = self.draw(u)
+            rows = self.patients.rows(u[:, : self.patients.width])[0]
+            extra = self.labels(u)
             kept = self.included(rows, u[:, -1]) if screening else np.full(len(rows), True)
             screened += len(rows)
             varied[waiting[kept]] = rows[kept][:, self.columns]
@@ -236,55 +227,20 @@ class _Sampler:
             f"{len(waiting)} of {count} subjects met the inclusion criteria in none of {_TRIES} tries; loosen them."
         )
 
-    def draw(self, u: Floats) -> tuple[Floats, dict[str, Floats]]:
-        """Return rows of parameters and labels."""
-        from scipy.special import ndtr, ndtri
+    def labels(self, u: Floats) -> dict[str, Floats]:
+        """Return what no equation uses: age and sex."""
+        from scipy.special import ndtri
 
-        u = np.clip(u, 1e-12, 1 - 1e-12)
-        rows = np.tile(self.base, (len(u), 1))
-        anchor = ndtri(u[:, 0])
-        for k, id in enumerate(self.ids):
-            q = u[:, k]
-            if id in CORRELATED:
-                r = self.values[CORRELATED[id]]
-                q = ndtr(r * anchor + np.sqrt(1 - r * r) * ndtri(q))
-            rows[:, self.names.index(id)] = self._value(id, q)
         age = self.values.record("age_median").spread
         assert age is not None
-        n = len(self.ids)
-        labels = {
-            "age": age["mean"] + age["sd"] * ndtri(u[:, n]),
+        n = self.patients.width
+        return {
+            "age": self.values["age_median"] + age["sd"] * ndtri(np.clip(u[:, n], 1e-12, 1 - 1e-12)),
             "male": (u[:, n + 1] < self.values["male_share"]).astype(float),
         }
-        return rows, labels
-
-    def _value(self, id: str, q: Floats) -> Floats:
-        record, spread = self.values.record(id), self.spread[id]
-        assert spread is not None
-        scale = factor(record.unit, self.units[self.names.index(id)])
-        changed = self.values[id] / record.value if record.value else 1.0
-        wide = Distribution(spread.kind, spread.numbers)
-        inf = np.full(len(q), np.inf)
-        return changed * scale * quantile(wide, q, -inf, inf)
 
     def included(self, rows: Floats, u: Floats) -> NDArray[np.bool_]:
         """Apply the criteria at screening, then let patients die in the run-in."""
-        k = self.kernel
-        column = self.names.index
-        month = 30.4375
-        since, run_in = rows[:, column("onset_to_screening")], rows[:, column("run_in")]
-        at = np.linspace(0, 1, _RUN_IN_POINTS)
-        constants = k.constants(rows)
-        states = np.repeat(k.baseline(rows, constants)[:, None, :], _RUN_IN_POINTS, axis=1)
-        # motor units at screening and through the run-in, from their natural course until day 0
-        rate = rows[:, column("motor_unit_loss_rate")]
-        ratio = rows[:, column("respiratory_ratio")]
-        left = run_in[:, None] * (1 - at)
-        states[:, :, k.index("motor_units")] *= np.exp(rate[:, None] * left)
-        states[:, :, k.index("motor_units_respiratory")] *= np.exp((ratio * rate)[:, None] * left)
-        observed = k.observables(states, np.array(k.blueprint.input_defaults), rows[:, None, :], constants[:, None, :])
-        ids = [o.id for o in k.blueprint.observables]
-        svc, hazard = observed[:, 0, ids.index("svc")], observed[:, :, ids.index("hazard")]
-        alive = np.exp(-((hazard[:, 1:] + hazard[:, :-1]) / 2).mean(axis=1) * run_in)
-        criteria = (since <= self.values["inclusion_onset_max"] * month) & (svc >= self.values["inclusion_svc_min"])
-        return np.asarray(criteria & (u < alive))
+        seen = self.patients.screening(rows)
+        criteria = (seen.months <= self.values["inclusion_onset_max"]) & (seen.svc >= self.values["inclusion_svc_min"])
+        return np.asarray(criteria & (u < seen.alive))

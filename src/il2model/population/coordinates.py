@@ -8,7 +8,7 @@ has to be refused or drawn again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,18 +136,39 @@ class Coordinates:
     priors: Mapping[str, Distribution]
 
     @classmethod
-    def of(cls, kernel: Kernel, parameters: ParameterSet, *, wide: bool = False) -> Coordinates:
-        """Return the coordinates of all parameters that are not fixed (`wide`: of all with bounds)."""
+    def of(
+        cls, kernel: Kernel, parameters: ParameterSet, *, wide: bool = False, ids: Sequence[str] | None = None
+    ) -> Coordinates:
+        """Return the coordinates of all numbers that are not fixed (`wide`: of all with bounds).
+
+        Records of the population (spreads, correlations) belong to them; `ids`
+        names some of them instead.
+
+        Raises
+        ------
+        InputError
+            If a named record is fixed.
+        """
         known = {p.id for p in kernel.blueprint.parameters}
         priors = {}
-        for id, record in parameters.records.items():
+        for id in parameters.records if ids is None else ids:
+            record = parameters.record(id)
             prior = record.prior or (_wide(record) if wide else None)
-            if id in known and prior is not None:
+            if prior is None and ids is not None:
+                raise InputError(f"{id} is fixed; a record needs a prior to be sampled.")
+            if prior is not None and (id in known or record.mechanism == "population"):
                 priors[id] = prior
         return cls(kernel, parameters, tuple(priors), priors)
 
-    def matrix(self, u: Floats) -> Floats:
-        """Return (row, parameter) in model units for points u (row, dimension) of the cube.
+    def values(self, u: Floats, given: Mapping[str, Floats] | None = None) -> dict[str, Floats]:
+        """Return the sampled numbers (row,) by id, in the units of their records.
+
+        Parameters
+        ----------
+        u : (row, dimension)
+            Points of the unit cube.
+        given : mapping, optional
+            Numbers that differ between rows and are not sampled here, by id.
 
         Raises
         ------
@@ -159,29 +180,43 @@ class Coordinates:
             raise InputError(f"The points have shape {u.shape}; {len(self.ids)} columns are needed.")
         if not ((u >= 0) & (u <= 1)).all():
             raise InputError("The points must lie in the unit cube.")
-        items = self.kernel.blueprint.parameters
-        units = [i.unit for i in items]
-        names = [i.id for i in items]
-        base = self.parameters.vector(names, units)
-        table = np.tile(np.array(base), (len(u), 1))
+        table = dict(given or {})
         late = [i for i in LIMITS if i in self.ids]
         for id in [*(i for i in self.ids if i not in late), *late]:
             record = self.parameters.record(id)
-            column = names.index(id)
-            scale = factor(record.unit, units[column])
             low, high = record.bounds if record.bounds else (-np.inf, np.inf)
             lows, highs = np.full(len(u), low), np.full(len(u), high)
             if id in late:
-                lows, highs = self._cut(id, table, names, lows, highs, scale)
+                lows, highs = self._cut(id, self.rows(table, len(u)), lows, highs)
             x = np.clip(u[:, self.ids.index(id)], 1e-12, 1 - 1e-12)
-            table[:, column] = scale * quantile(self.priors[id], x, lows, highs)
-        return table
+            table[id] = quantile(self.priors[id], x, lows, highs)
+        return {id: table[id] for id in self.ids}
 
-    def _cut(
-        self, id: str, table: Floats, names: list[str], low: Floats, high: Floats, scale: float
-    ) -> tuple[Floats, Floats]:
-        constants = self.kernel.constants(table)
-        by_parameter = {n: table[:, i] for i, n in enumerate(names)}
+    def rows(self, table: Mapping[str, Floats], n: int) -> Floats:
+        """Return (row, parameter) in model units: values of `table` where given, else of the parameter set."""
+        items = self.kernel.blueprint.parameters
+        rows = np.tile(np.array(self.parameters.vector([i.id for i in items], [i.unit for i in items])), (n, 1))
+        for column, item in enumerate(items):
+            if item.id in table:
+                rows[:, column] = table[item.id] * factor(self.parameters.record(item.id).unit, item.unit)
+        return rows
+
+    def matrix(self, u: Floats) -> Floats:
+        """Return (row, parameter) in model units for points u (row, dimension) of the cube.
+
+        Raises
+        ------
+        InputError
+            If u has another width, or leaves the cube.
+        """
+        return self.rows(self.values(u), len(u))
+
+    def _cut(self, id: str, rows: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        items = self.kernel.blueprint.parameters
+        names = [i.id for i in items]
+        scale = factor(self.parameters.record(id).unit, items[names.index(id)].unit)
+        constants = self.kernel.constants(rows)
+        by_parameter = {n: rows[:, i] for i, n in enumerate(names)}
         by_constant = {c.id: constants[:, i] for i, c in enumerate(self.kernel.blueprint.constants)}
         least, most = (x / scale for x in LIMITS[id](by_parameter, by_constant))
         high = np.minimum(high, most)

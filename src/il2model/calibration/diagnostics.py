@@ -1,0 +1,179 @@
+"""Convergence, what the data informed, and profile likelihoods, each with a verdict in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..kernels.problem import Floats
+from .likelihood import joint_moments
+from .problem import Posed, Problem
+from .sampler import log_posterior
+
+#: Convergence demanded of every estimated number.
+RHAT, ESS = 1.01, 400.0
+#: A profile that falls by this much (95 %) bounds its parameter on that side.
+FALL = 1.92
+#: Points of a profile, in prior standard deviations.
+PROFILE = (-2.5, -1.75, -1.0, -0.4, 0.4, 1.0, 1.75, 2.5)
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """Rank-normalised split R-hat over the ensembles; bulk and tail ESS over all walkers (ArviZ)."""
+
+    rhat: float
+    ess_bulk: float
+    ess_tail: float
+
+    @property
+    def good(self) -> bool:
+        """Whether it meets what is demanded."""
+        return bool(self.rhat < RHAT and self.ess_bulk > ESS and self.ess_tail > ESS)
+
+
+def convergence(values: Floats) -> Convergence:
+    """Judge one quantity, (ensemble, step, walker).
+
+    For R-hat an ensemble is a chain (its walkers are not independent, the ensembles
+    are); for the effective sample size a walker is.
+    """
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # ArviZ announces its version 1
+        import arviz as az
+
+    ensembles, steps, walkers = values.shape
+    if np.ptp(values) == 0:
+        return Convergence(float("nan"), float("nan"), float("nan"))
+    rhat = float(az.rhat(np.ascontiguousarray(values.reshape(ensembles, -1))))
+    by_walker = np.ascontiguousarray(values.transpose(0, 2, 1).reshape(ensembles * walkers, steps))
+    bulk, tail = (float(az.ess(by_walker, method=m)) for m in ("bulk", "tail"))
+    return Convergence(rhat, bulk, tail)
+
+
+def verdict(profile: Floats, points: Floats) -> str:
+    """Say what a profile (log density at `points`, prior of its own coordinate taken out) means."""
+    top = int(np.argmax(profile))
+    fall = profile[top] - profile
+    left, right = bool((fall[:top] > FALL).any()), bool((fall[top + 1 :] > FALL).any())
+    if left and right:
+        return "identifiable"
+    if left:
+        return "bounded from below only"
+    if right:
+        return "bounded from above only"
+    return "carried by its prior"
+
+
+def profile(problem: Posed, coordinate: int, best: Floats, points: Sequence[float] = PROFILE) -> Floats:
+    """Return the highest log posterior with one coordinate held, its own prior taken out, (point,).
+
+    The others are climbed from their neighbour's top, outwards from the optimum.
+    """
+    from scipy.optimize import minimize
+
+    d = len(best)
+    others = np.delete(np.arange(problem.steps, d), coordinate - problem.steps)
+    found = np.full(len(points), -np.inf)
+
+    def climb(held: float, start: Floats) -> tuple[float, Floats]:
+        z = start.copy()
+        z[coordinate] = held
+
+        def value(x: Floats) -> tuple[float, Floats]:
+            full = np.tile(z, (2 * len(others) + 1, 1))
+            full[:, others] = x
+            rows = np.arange(len(others))
+            full[1 + rows, others] += 1e-3
+            full[1 + len(others) + rows, others] -= 1e-3
+            v = log_posterior(problem, full) + 0.5 * held**2
+            if not np.isfinite(v).all():
+                return 1e10, np.zeros(len(x))
+            return -float(v[0]), -(v[1 : 1 + len(others)] - v[1 + len(others) :]) / 2e-3
+
+        best_found = minimize(value, z[others], jac=True, method="BFGS", options={"maxiter": 5, "gtol": 0.05})
+        z[others] = best_found.x
+        return -float(best_found.fun), z
+
+    middle = int(np.argmin(np.abs(np.array(points) - best[coordinate])))
+    for order in (range(middle, len(points)), range(middle - 1, -1, -1)):
+        z = best
+        for k in order:
+            found[k], z = climb(points[k], z)
+    return found
+
+
+def jacobian(problem: Problem, z: Floats, step: float = 1e-2) -> tuple[Floats, tuple[str, ...]]:
+    """Return d(prediction / standard error)/dz, (target, coordinate that is not a step), and the targets' names.
+
+    Counts are taken on the scale of their binomial standard error; jointly reported
+    numbers are whitened by their covariance.
+    """
+    moves = step * np.eye(len(z))[problem.steps :]
+    d = len(moves)
+    points = np.concatenate([z + moves, z - moves])
+    table = problem.table(points)
+    predicted = problem.predict(table)
+    rows, names = [], []
+    for t in problem.fitted:
+        if t.joint is not None:
+            continue
+        x = predicted[t.id]
+        if t.form == "lognormal":
+            x = np.log(x) / (t.weight * t.se)
+        elif t.form == "normal":
+            x = x / (t.weight * t.se)
+        elif t.form == "sd":
+            assert t.n is not None
+            x = np.log(x) * np.sqrt(2 * (t.n - 1)) / t.weight
+        elif t.form == "binomial":
+            n = t.counts[1]
+            x = x / np.sqrt(t.estimate * (1 - t.estimate) / n)
+        elif t.form == "multinomial":
+            n = sum(t.counts)
+            for k, count in enumerate(t.counts[:-1]):
+                rows.append(x[:, k] / np.sqrt(count / n * (1 - count / n) / n))
+                names.append(f"{t.id} {k + 1}")
+            continue
+        else:
+            continue
+        rows.append(x)
+        names.append(t.id)
+    for joint in {t.joint: problem.targets.joints[t.joint] for t in problem.fitted if t.joint}.values():
+        mean, covariance = joint_moments(joint, problem.targets, predicted)
+        white = np.linalg.solve(np.linalg.cholesky(covariance), mean.T)
+        rows.extend(white)
+        names.extend(joint.members)
+    both = np.array(rows)
+    return (both[:, :d] - both[:, d:]) / (2 * step), tuple(names)
+
+
+def informed_directions(matrix: Floats) -> Floats:
+    """Return singular values of a Jacobian on prior-scaled coordinates: above 1, data say more than the prior."""
+    return np.asarray(np.linalg.svd(matrix, compute_uv=False))
+
+
+def _one_profile(pose: Callable[[], Posed], coordinate: int, best: Floats) -> Floats:
+    return profile(pose(), coordinate, best)
+
+
+def profiles(
+    pose: Callable[[], Posed], best: Floats, workers: int, say: Callable[[str], None] = lambda text: None
+) -> Mapping[str, Floats]:
+    """Return the profile of every coordinate that is not a step, by name, over `workers` processes."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    problem = pose()
+    found = {}
+    with ProcessPoolExecutor(max(1, workers), mp_context=get_context("spawn")) as pool:
+        names = problem.coordinates[problem.steps :]
+        waiting = [pool.submit(_one_profile, pose, k, best) for k in range(problem.steps, len(problem.coordinates))]
+        for name, future in zip(names, waiting, strict=True):
+            found[name] = future.result()
+            say(f"profile of {name}: {verdict(found[name], np.array(PROFILE))}")
+    return found

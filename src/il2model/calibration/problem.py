@@ -1,0 +1,197 @@
+"""A stage of the calibration as one function: coordinates z, prior N(0, 1) on each, to a log posterior.
+
+Every coordinate is a normal score: of a parameter's prior (cut to where the
+untreated state exists, so that no point is refused), of a nuisance of a study, or of
+the draws of an earlier stage, sorted so that neighbours are alike. An earlier stage
+thus enters as it is, with all its correlations, through one coordinate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ..errors import unknown_name
+from ..kernels.kernel import builtin_kernel
+from ..kernels.problem import Floats
+from ..parameters import ParameterSet, load_parameters
+from ..population.coordinates import Coordinates, quantile
+from ..posterior import Posterior
+from . import imodals, mirocals, pk, progression
+from .endpoints import STAGES
+from .likelihood import log_likelihood
+from .simulator import Simulator, Size
+from .targets import Target, Targets, load_targets
+
+Predict = Callable[[Simulator, Mapping[str, Floats], tuple[Target, ...]], dict[str, Floats]]
+_PAGES: Mapping[str, tuple[tuple[str, ...], Predict]] = {
+    "pk": (pk.PARAMETERS, pk.predict),
+    "imodals": (imodals.PARAMETERS, imodals.predict),
+    "progression": (progression.PARAMETERS, progression.predict),
+    "mirocals": (mirocals.PARAMETERS, mirocals.predict),
+}
+#: The stages whose draws a stage starts from.
+EARLIER: Mapping[str, tuple[str, ...]] = {
+    "pk": (),
+    "imodals": ("pk",),
+    "progression": (),
+    "mirocals": ("imodals", "progression"),
+}
+
+
+class Posed(Protocol):
+    """What the sampler needs: anything with names of coordinates and a log likelihood of many points."""
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names."""
+
+    @property
+    def steps(self) -> int:
+        """The first so many coordinates are steps (draws of earlier stages): no derivative by them."""
+
+    def log_likelihood(self, z: Floats) -> Floats:
+        """(point, coordinate) to (point,)."""
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A model structure: the default, or one change from it.
+
+    Parameters
+    ----------
+    name, meaning : str
+    fix : mapping
+        Parameters held at a value instead of being sampled.
+    free : mapping
+        Fixed parameters that are sampled, with the distribution of their prior.
+    trait : Trait
+        What the response is tied to (stage mirocals).
+    """
+
+    name: str = "default"
+    meaning: str = "response tied to CSF pNFH, three paths, Hill exponent free, pNFH not capped"
+    fix: Mapping[str, float] = field(default_factory=dict)
+    free: Mapping[str, tuple[str, Mapping[str, float]]] = field(default_factory=dict)
+    trait: mirocals.Trait = field(default_factory=mirocals.Trait)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A stage, posed."""
+
+    stage: str
+    simulator: Simulator
+    targets: Targets
+    structure: Structure
+    map: Coordinates
+    nuisances: tuple[str, ...]
+    earlier: tuple[Posterior, ...]
+
+    @classmethod
+    def pose(
+        cls,
+        stage: str,
+        *,
+        size: Size | None = None,
+        structure: Structure | None = None,
+        targets: str | Path | None = None,
+        results: str | Path | None = None,
+        parameters: ParameterSet | None = None,
+    ) -> Problem:
+        """Build the problem of a stage.
+
+        Parameters
+        ----------
+        stage : {'pk', 'imodals', 'progression', 'mirocals'}
+        size : Size, optional
+        structure : Structure, optional
+        targets : path, optional
+            Folder of target files; those that ship by default.
+        results : path, optional
+            Where the earlier stages were stored; those that ship by default.
+
+        Raises
+        ------
+        UnknownNameError
+            If the stage does not exist.
+        InputError
+            If a target is malformed or an earlier stage is missing.
+        """
+        from ..parameters import Distribution
+
+        if stage not in STAGES:
+            raise unknown_name("stage", stage, STAGES)
+        structure = structure or Structure()
+        start = (parameters or load_parameters("prior")).replace(dict(structure.fix))
+        freed = {id: Distribution(kind, dict(numbers)) for id, (kind, numbers) in structure.free.items()}
+        if freed:
+            records = {i: replace(r, prior=freed.get(i, r.prior)) for i, r in start.records.items()}
+            start = replace(start, records=records)
+        found = load_targets(targets)
+        simulator = Simulator(builtin_kernel(), start, found.arms, size or Size())
+        ids = tuple(i for i in (*_PAGES[stage][0], *freed) if i not in structure.fix)
+        return cls(
+            stage, simulator, found, structure, Coordinates.of(simulator.kernel, start, ids=ids),
+            found.nuisances_of(stage), tuple(Posterior.load(e, results) for e in EARLIER[stage]),
+        )  # fmt: skip
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the coordinates: draws of earlier stages, parameters, nuisances."""
+        return (*(f"draw_of_{e.fit}" for e in self.earlier), *self.map.ids, *self.nuisances)
+
+    @property
+    def steps(self) -> int:
+        """The first so many coordinates pick draws of earlier stages."""
+        return len(self.earlier)
+
+    @property
+    def fitted(self) -> tuple[Target, ...]:
+        """The targets of the likelihood."""
+        return self.targets.of(self.stage, "fit")
+
+    def table(self, z: Floats) -> dict[str, Floats]:
+        """Return every number that z (point, coordinate) gives, by id, in the units of the records."""
+        from scipy.special import ndtr
+
+        u = ndtr(np.atleast_2d(z))
+        table: dict[str, Floats] = {}
+        for k, posterior in enumerate(self.earlier):
+            place = np.minimum((u[:, k] * len(posterior)).astype(np.int64), len(posterior) - 1)
+            table |= posterior.table(posterior.order[place])
+        known = len(self.earlier)
+        table |= {i: np.full(len(u), v) for i, v in self.structure.fix.items()}
+        table |= self.map.values(u[:, known : known + len(self.map.ids)], table)
+        for k, id in enumerate(self.nuisances, start=known + len(self.map.ids)):
+            endless = np.full(len(u), np.inf)
+            table[id] = quantile(self.targets.nuisances[id].prior, u[:, k], -endless, endless)
+        return table
+
+    def predict(self, table: Mapping[str, Floats], *, checks: bool = False) -> dict[str, Floats]:
+        """Return predictions by target: of the fitted ones, or of all."""
+        wanted = self.targets.of(self.stage) if checks else self.fitted
+        if self.stage == "mirocals":
+            return mirocals.predict(self.simulator, table, wanted, self.structure.trait)
+        return _PAGES[self.stage][1](self.simulator, table, wanted)
+
+    def log_likelihood(self, z: Floats) -> Floats:
+        """Return ln p(published numbers | z), (point,); -inf where the run failed."""
+        return log_likelihood(self.fitted, self.targets, self.predict(self.table(z)))
+
+    @cached_property
+    def refused_share(self) -> float:
+        """Share of 512 points of the prior whose parameters the model refuses or cannot run."""
+        from ..population.coordinates import sobol_points
+
+        u = sobol_points(512, len(self.coordinates), 7)
+        from scipy.special import ndtri
+
+        rows = self.simulator.rows(self.table(ndtri(np.clip(u, 1e-12, 1 - 1e-12))))
+        kernel = self.simulator.kernel
+        return len(kernel.refusals(rows, kernel.constants(rows))) / len(rows)

@@ -1,0 +1,85 @@
+"""Runs for the likelihood: arms and patients for many parameter sets at once, on one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..kernels.kernel import Kernel
+from ..kernels.problem import Floats, SolverOptions
+from ..parameters import ParameterSet
+from ..population.coordinates import Coordinates, sobol_points
+from ..population.patients import Patients
+from ..simulation.regimen import Regimen
+from ..simulation.run import run
+
+#: Seed of the quasi-random patients: part of the likelihood, so that it is one function.
+PATIENT_SEED = 20251
+#: Between-patient spread that acts on the IL-2 half.
+IL2_SPREAD = ("treg_share_untreated", "il2_clearance", "treg_division_max")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How finely the likelihood integrates over patients; `rtol` is that of the solver."""
+
+    il2_patients: int = 16
+    patients: int = 512
+    shares: int = 3
+    sensitivities: int = 3
+    rtol: float = 1e-4
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """The model, the start values and the arms that targets name."""
+
+    kernel: Kernel
+    parameters: ParameterSet
+    arms: Mapping[str, Regimen]
+    size: Size = field(default_factory=Size)
+
+    @property
+    def names(self) -> list[str]:
+        """Parameters of the model, in order of the columns."""
+        return [p.id for p in self.kernel.blueprint.parameters]
+
+    def rows(self, table: Mapping[str, Floats]) -> Floats:
+        """Return the typical patient of every set: (set, parameter) in model units."""
+        n = max((len(v) for v in table.values()), default=1)
+        return Coordinates(self.kernel, self.parameters, (), {}).rows(table, n)
+
+    def il2_patients(self, table: Mapping[str, Floats]) -> Floats:
+        """Return (set, patient, parameter): patients that differ in the IL-2 half."""
+        patients = Patients(self.kernel, self.parameters, IL2_SPREAD)
+        return patients.rows(sobol_points(self.size.il2_patients, patients.width, PATIENT_SEED), table)
+
+    def observe(
+        self, arms: Sequence[str | Regimen], rows: Floats, times: Floats, ids: Sequence[str]
+    ) -> dict[str, dict[str, Floats]]:
+        """Simulate every arm for every row until the last time.
+
+        Returns
+        -------
+        {arm: {observable or state: (row, time)}}
+            NaN where a run failed.
+        """
+        k, bp = self.kernel, self.kernel.blueprint
+        plans = [(self.arms[a] if isinstance(a, str) else a).until(float(times[-1])) for a in arms]
+        which = np.repeat(np.arange(len(plans)), len(rows))
+        result = run(
+            k, plans, which, np.tile(rows, (len(plans), 1)), times, float(times[-1]),
+            options=SolverOptions(rtol=self.size.rtol), batch=True,
+        )  # fmt: skip
+        states, observed = [s.id for s in bp.states], [o.id for o in bp.observables]
+        values = k.observables(result.states, result.inputs, result.parameters[:, None], result.constants[:, None])
+        found: dict[str, dict[str, Floats]] = {}
+        for i, arm in enumerate(arms):
+            part = slice(i * len(rows), (i + 1) * len(rows))
+            found[arm if isinstance(arm, str) else str(arm.name)] = {
+                id: values[part, :, observed.index(id)] if id in observed else result.states[part, :, states.index(id)]
+                for id in ids
+            }
+        return found

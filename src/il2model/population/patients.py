@@ -1,0 +1,192 @@
+"""Patients around the medians of a parameter set: spread, correlations, screening, riluzole run-in.
+
+The functions work on many parameter sets at once, each with the same uniforms, so
+that what a cohort shows is a smooth function of the medians and spreads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.kernel import Kernel
+from ..parameters import Distribution, ParameterSet
+from ..units import factor
+from .coordinates import LIMITS, quantile
+
+Floats = NDArray[np.float64]
+
+#: The anchor of the correlations, and the correlation record of each parameter tied to it.
+ANCHOR = "motor_unit_loss_rate"
+CORRELATED: Mapping[str, str] = {
+    "csf_pnfh_untreated": "correlation_pnfh_loss_rate",
+    "onset_to_screening": "correlation_onset_loss_rate",
+    "plasma_nfl_untreated": "correlation_nfl_loss_rate",
+}
+#: A limit that the IL-2 half of a patient can move below the common value.
+SETTLED = "tconv_division_max"
+RUN_IN_POINTS = 13
+MONTH = 30.4375
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What is known of candidates at screening and after the run-in; arrays (..., candidate)."""
+
+    months: Floats  # from onset to screening
+    svc: Floats  # % predicted at screening
+    alive: Floats  # probability of surviving the run-in
+
+
+class Patients:
+    """Turn uniforms into rows of parameters.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    parameters : ParameterSet
+        Records (spreads, bounds) and the values that a table does not give.
+    only : sequence of str, optional
+        The parameters that vary between patients; all with a spread by default.
+    """
+
+    def __init__(self, kernel: Kernel, parameters: ParameterSet, only: tuple[str, ...] | None = None) -> None:
+        self.kernel, self.parameters = kernel, parameters
+        items = kernel.blueprint.parameters
+        self.names = [i.id for i in items]
+        self.units = [i.unit for i in items]
+        varied = [i for i in self.names if parameters.record(i).spread is not None]
+        if only is not None:
+            varied = [i for i in varied if i in only]
+        first = [ANCHOR] if ANCHOR in varied else []
+        rest = [i for i in varied if i not in first]
+        # limits depend on the others, so what has one comes last; the order of uniforms follows
+        self.ids = [*first, *(i for i in rest if i not in LIMITS), *(i for i in LIMITS if i in rest)]
+        self.columns = tuple(self.names.index(i) for i in self.ids)
+        self.width = len(self.ids)
+
+    def rows(self, u: Floats, table: Mapping[str, Floats] | None = None) -> Floats:
+        """Return (set, patient, parameter) in model units.
+
+        Parameters
+        ----------
+        u : (patient, width)
+            Uniforms, the same for every set.
+        table : mapping, optional
+            Values of parameters and population records by id, each (set,), in the
+            unit of the record; what is missing has its value of `parameters`.
+        """
+        from scipy.special import ndtr, ndtri
+
+        u = np.clip(u, 1e-12, 1 - 1e-12)
+        table = table or {}
+        sets = max((len(v) for v in table.values()), default=1)
+
+        def value(id: str) -> Floats:
+            given = table.get(id)
+            return np.full((sets, 1), self.parameters[id]) if given is None else np.asarray(given, float)[:, None]
+
+        rows = np.empty((sets, len(u), len(self.names)))
+        for k, (id, unit) in enumerate(zip(self.names, self.units, strict=True)):
+            rows[:, :, k] = value(id) * factor(self.parameters.record(id).unit, unit)
+        anchor = ndtri(u[:, 0])[None, :]
+        for k, id in enumerate(self.ids):
+            record = self.parameters.record(id)
+            assert record.spread is not None
+            q = np.broadcast_to(u[None, :, k], (sets, len(u)))
+            if id in CORRELATED and self.ids[0] == ANCHOR:
+                r = value(CORRELATED[id])
+                q = ndtr(r * anchor + np.sqrt(1 - r * r) * ndtri(q))
+            numbers = {key: value(ref) for key, ref in record.references.items()}
+            column = self.names.index(id)
+            scale = factor(record.unit, self.units[column])
+            rows[:, :, column] = scale * self._quantile(id, record.spread, numbers, value(id), q, rows, scale)
+        if SETTLED in self.names and SETTLED not in self.ids and set(LIMITS) & set(self.ids):
+            # a patient whose tissue holds more IL-2 than the typical one: his conventional CD4
+            # divide, untreated, at most as fast as they are lost
+            column = self.names.index(SETTLED)
+            scale = factor(self.parameters.record(SETTLED).unit, self.units[column])
+            _, high = self._limits(SETTLED, rows, scale)
+            rows[:, :, column] = np.minimum(rows[:, :, column], scale * high)
+        return rows
+
+    def _quantile(
+        self,
+        id: str,
+        spread: Distribution,
+        numbers: Mapping[str, Floats],
+        centre: Floats,
+        q: Floats,
+        rows: Floats,
+        scale: float,
+    ) -> Floats:
+        """Return the q-quantile among patients around `centre`, in the unit of the record."""
+        from scipy.special import ndtri
+
+        low, high = np.full(q.shape, -np.inf), np.full(q.shape, np.inf)
+        if id in LIMITS:
+            low, high = self._limits(id, rows, scale)
+        if spread.kind == "uniform":
+            return quantile(spread, q, low, high)
+        sd = numbers["sd"] if "sd" in numbers else spread["sd"]
+        # on the scale of the normal law, cut to the limits
+        if spread.kind == "lognormal":
+            with np.errstate(divide="ignore"):
+                a, b = (np.log(np.maximum(x, 0.0)) for x in (low, high))
+            return np.asarray(np.exp(_cut_normal(np.log(centre), sd, q, a, b)))
+        if np.isfinite(low).any() or np.isfinite(high).any():
+            return np.asarray(_cut_normal(centre, sd, q, low, high))
+        return np.asarray(centre + sd * ndtri(q))
+
+    def _limits(self, id: str, rows: Floats, scale: float) -> tuple[Floats, Floats]:
+        flat = rows.reshape(-1, rows.shape[-1])
+        constants = self.kernel.constants(flat)
+        by_parameter = {n: flat[:, i] for i, n in enumerate(self.names)}
+        by_constant = {c.id: constants[:, i] for i, c in enumerate(self.kernel.blueprint.constants)}
+        low, high = LIMITS[id](by_parameter, by_constant)
+        return (low / scale).reshape(rows.shape[:-1]), (high / scale).reshape(rows.shape[:-1])
+
+    def screening(self, rows: Floats, points: int = RUN_IN_POINTS) -> Screening:
+        """Return months since onset, SVC at screening and survival of the run-in, (..., patient) each."""
+        column = self.names.index
+        since, run_in = rows[..., column("onset_to_screening")], rows[..., column("run_in")]
+        at = np.linspace(0, 1, points)
+        observed, _ = self.natural_course(rows, (at - 1) * run_in[..., None])
+        hazard = observed["hazard"]
+        mean = (hazard[..., 1:] + hazard[..., :-1]).mean(axis=-1) / 2
+        return Screening(since / MONTH, observed["svc"][..., 0], np.asarray(np.exp(-mean * run_in)))
+
+    def natural_course(self, rows: Floats, days: Floats) -> tuple[dict[str, Floats], Floats]:
+        """Return observables of untreated patients on riluzole, (..., patient, time), and the baseline states.
+
+        Untreated, every state but the motor units stands still, and these fall
+        exponentially, so no integration is needed.
+
+        Parameters
+        ----------
+        rows : (..., patient, parameter)
+        days : (time,) or (..., patient, time)
+            Days from day 0; negative in the run-in.
+        """
+        k, column = self.kernel, self.names.index
+        constants = k.constants(rows)
+        baseline = k.baseline(rows, constants)
+        days = np.broadcast_to(days, (*rows.shape[:-1], np.shape(days)[-1]))
+        states = np.repeat(baseline[..., None, :], days.shape[-1], axis=-2)
+        rate = rows[..., column(ANCHOR)]
+        ratio = rows[..., column("respiratory_ratio")]
+        states[..., k.index("motor_units")] *= np.exp(-rate[..., None] * days)
+        states[..., k.index("motor_units_respiratory")] *= np.exp(-(ratio * rate)[..., None] * days)
+        inputs = np.array(k.blueprint.input_defaults)
+        found = k.observables(states, inputs, rows[..., None, :], constants[..., None, :])
+        return {o.id: found[..., i] for i, o in enumerate(k.blueprint.observables)}, baseline
+
+
+def _cut_normal(centre: Floats, sd: Floats | float, q: Floats, low: Floats, high: Floats) -> Floats:
+    from scipy.special import ndtr, ndtri
+
+    a, b = ndtr((low - centre) / sd), ndtr((high - centre) / sd)
+    return np.asarray(np.clip(centre + sd * ndtri(np.clip(a + q * (b - a), 1e-15, 1 - 1e-15)), low, high))

@@ -1,0 +1,99 @@
+"""Our survival statistics are those of statsmodels, to 1e-8."""
+
+import numpy as np
+import pytest
+from scipy.stats import CensoredData, ecdf
+from statsmodels.duration.hazard_regression import PHReg
+from statsmodels.duration.survfunc import survdiff
+
+from il2model.statistics import cox, expected_cox, expected_log_hazard_ratio, kaplan_meier, log_rank
+
+
+def _trial(seed, n=220, ties=True):
+    rng = np.random.default_rng(seed)
+    arm = rng.permutation(np.repeat([0.0, 1.0], n // 2))
+    pnfh = np.exp(rng.normal(7.6, 0.75, n))
+    hazard = np.exp(-6.6 + 0.3 * (pnfh / 2000 - 1) - 0.4 * arm)
+    t = rng.exponential(1 / hazard)
+    died = t <= 640
+    t = np.minimum(t, 640)
+    return (np.ceil(t / 30) if ties else t), died, arm, pnfh
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("ties", [True, False])
+def test_cox_with_interaction_agrees_with_statsmodels(seed, ties):
+    t, died, arm, pnfh = _trial(seed, ties=ties)
+    Z = np.c_[arm, pnfh, arm * pnfh]
+    ours = cox(t, died, Z)
+    scale = np.array([1, 1e3, 1e3])  # statsmodels needs columns of similar size
+    theirs = PHReg(t, Z / scale, status=died, ties="efron").fit(disp=0)
+    np.testing.assert_allclose(ours.coefficients * scale, theirs.params, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(ours.standard_errors * scale, theirs.bse, rtol=1e-6)
+    assert ours.log_likelihood == pytest.approx(theirs.llf, rel=1e-9)
+
+
+def test_cox_with_huge_covariates_keeps_its_meaning():
+    t, died, arm, pnfh = _trial(3)
+    a = cox(t, died, np.c_[arm, pnfh, arm * pnfh]).coefficients
+    b = cox(t, died, np.c_[arm, pnfh * 1e-3, arm * pnfh * 1e-3]).coefficients
+    np.testing.assert_allclose(a * [1, 1e3, 1e3], b, rtol=1e-7)
+
+
+def test_an_arm_without_deaths_gives_nan_not_a_huge_number():
+    t, died, arm, _ = _trial(1)
+    assert np.isnan(cox(t, died & (arm == 0), arm).coefficients).all()
+    assert np.isnan(cox(t, np.zeros_like(died), arm).coefficients).all()
+    assert np.isnan(cox(t, died, np.ones_like(arm)).coefficients).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_log_rank_agrees_with_statsmodels(seed):
+    t, died, arm, _ = _trial(seed)
+    z, p = log_rank(t, died, arm == 1)
+    chi2, p_theirs = survdiff(t, died.astype(int), arm)
+    assert z**2 == pytest.approx(chi2, rel=1e-9)
+    assert p == pytest.approx(p_theirs, rel=1e-8)
+    assert np.isnan(log_rank(t, died, np.ones(len(t), bool))[0])
+    assert np.isnan(log_rank(t, np.zeros(len(t), bool), arm == 1)[0])
+
+
+def test_log_rank_equals_the_score_test_of_cox_without_ties():
+    t, died, arm, _ = _trial(2, ties=False)
+    chi2, _ = survdiff(t, died.astype(int), arm)
+    assert log_rank(t, died, arm == 1)[0] ** 2 == pytest.approx(chi2, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_kaplan_meier_agrees_with_scipy(seed):
+    t, died, _, _ = _trial(seed)
+    ours = kaplan_meier(t, died)
+    theirs = ecdf(CensoredData(uncensored=t[died], right=t[~died])).sf
+    np.testing.assert_allclose(ours.at(theirs.quantiles), theirs.probabilities, rtol=1e-12)
+    low, high = ours.interval()
+    assert ((low < ours.survival) & (ours.survival < high)).all()
+    assert ours.at_risk[0] == (t >= ours.time[0]).sum()
+
+
+def test_expected_cox_of_constant_hazards_is_their_ratio():
+    t = np.linspace(0, 640, 641)
+    control, treated = np.exp(-np.outer([0.001, 0.001], t)), np.exp(-np.outer([0.0005, 0.0005], t))
+    weight = np.array([0.3, 0.7])
+    assert expected_log_hazard_ratio(control, treated, weight) == pytest.approx(np.log(0.5), abs=1e-6)
+    both = expected_cox(np.r_[control, treated], np.r_[weight, weight], np.array([[0.0], [0.0], [1.0], [1.0]]))
+    assert both[0] == pytest.approx(np.log(0.5), abs=1e-6)
+
+
+def test_expected_cox_is_the_limit_of_large_trials():
+    rng = np.random.default_rng(0)
+    frailty = np.exp(0.7 * rng.standard_normal(400))
+    t = np.linspace(0, 640, 321)
+    control, treated = np.exp(-0.001 * np.outer(frailty, t)), np.exp(-0.0006 * np.outer(frailty, t))
+    expected = expected_log_hazard_ratio(control, treated, np.full(400, 1 / 400))
+    found = []
+    for _ in range(30):
+        z = np.tile(frailty, 20)
+        arm = rng.permutation(np.repeat([0.0, 1.0], 4000))
+        death = rng.exponential(1 / (z * np.where(arm == 1, 0.0006, 0.001)))
+        found.append(cox(np.minimum(death, 640), death <= 640, arm).coefficients[0])
+    assert np.mean(found) == pytest.approx(expected, abs=4 * np.std(found) / np.sqrt(30))
