@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test check-long docs bench format clean
+.PHONY: demo test check-long calibrate calibrate-full docs bench format clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("il2model needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -17,14 +17,25 @@ demo: $(VENV)/.ready ## simulate the arms of IMODALS and MIROCALS into results/d
 	$(BIN)/il2model demo -o results/demo
 
 test: $(VENV)/.ready ## format, lint, types, import layers, tests
-	$(BIN)/ruff format --check src tests docs benchmarks
-	$(BIN)/ruff check src tests docs benchmarks
+	$(BIN)/ruff format --check src tests docs benchmarks calibration
+	$(BIN)/ruff check src tests docs benchmarks calibration
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -n $(WORKERS)
 
 check-long: $(VENV)/.ready docs ## slow and statistical checks, and the docs
 	$(BIN)/pytest -n $(WORKERS) -m long
+
+calibrate: $(VENV)/.ready ## fit the model, the quick version: minutes, into results/calibration-quick/
+	rm -rf results/calibration-quick
+	$(BIN)/python calibration/imodals.py results/calibration-quick --quick
+	$(BIN)/python calibration/mirocals.py results/calibration-quick --quick
+	$(BIN)/il2model report results/calibration-quick -o results/calibration-quick/report.html
+
+calibrate-full: $(VENV)/.ready ## the fits that ship: an hour or more, into results/calibration/; goes on where it was killed
+	$(BIN)/il2model calibrate all -o results/calibration --resume
+	$(BIN)/python calibration/examine.py results/calibration
+	$(BIN)/il2model report results/calibration -o results/calibration/report.html
 
 $(VENV)/.docs: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
@@ -41,8 +52,8 @@ bench: $(VENV)/.bench ## measure beside the peers (builds numbalsoda and AMICI f
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/run.py
 
 format: $(VENV)/.ready
-	$(BIN)/ruff format src tests docs benchmarks
-	$(BIN)/ruff check --fix src tests docs benchmarks
+	$(BIN)/ruff format src tests docs benchmarks calibration
+	$(BIN)/ruff check --fix src tests docs benchmarks calibration
 
 clean:
 	rm -rf $(VENV) results docs/_build docs/jupyter_execute .mypy_cache .ruff_cache .pytest_cache

@@ -14,6 +14,7 @@ from ._version import __version__
 _HOMES = {
     "Cohort": "population.cohort",
     "Dose": "simulation.regimen",
+    "Posterior": "posterior",
     "Il2modelError": "errors",
     "IncompleteWarning": "errors",
     "InputError": "errors",
@@ -25,7 +26,9 @@ _HOMES = {
     "Status": "kernels.problem",
     "UnitError": "errors",
     "UnknownNameError": "errors",
+    "calibrate": "calibration.fit",
     "load_parameters": "parameters",
+    "load_targets": "calibration.targets",
     "sensitivities": "api",
     "simulate": "api",
 }
@@ -35,6 +38,8 @@ __all__ = ["__version__", *_HOMES]
 if TYPE_CHECKING:
     from .api import sensitivities as sensitivities
     from .api import simulate as simulate
+    from .calibration.fit import calibrate as calibrate
+    from .calibration.targets import load_targets as load_targets
     from .errors import Il2modelError as Il2modelError
     from .errors import IncompleteWarning as IncompleteWarning
     from .errors import InputError as InputError
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
     from .parameters import ParameterSet as ParameterSet
     from .parameters import load_parameters as load_parameters
     from .population.cohort import Cohort as Cohort
+    from .posterior import Posterior as Posterior
     from .simulation.regimen import Dose as Dose
     from .simulation.regimen import Regimen as Regimen
 

@@ -19,6 +19,7 @@ from .population.cohort import Cohort
 from .population.coordinates import Coordinates, sobol_points
 from .population.sensitivities import Sensitivities, forward_sensitivities
 from .population.simulate_cohort import CohortOptions, simulate_rows
+from .posterior import Posterior, stored
 from .simulation.blocks import Cancel, Progress
 from .simulation.regimen import Regimen
 from .simulation.run import run
@@ -103,7 +104,8 @@ def simulate(
         Simulate these subjects (`Cohort.sample`).
     draws : int, optional
         Run this many draws of the parameters; labelled results then hold
-        quantiles. Until a fit has landed the draws come from the priors.
+        quantiles. They come from the posterior; with `load_parameters('prior')` from
+        the priors.
     seed : int
         Seed of the draws.
     observables : sequence of str, optional
@@ -163,7 +165,10 @@ def simulate(
         raise InputError("A cohort holds its own parameters; give either cohort, or parameters and draws.")
     values = cohort.parameters if cohort is not None else parameters if parameters is not None else load_parameters()
     solver = options or SolverOptions(rtol=1e-5 if precision == "float32" else 1e-6)
-    details = _details(plan, end, engine, draws, seed) | {"precision": precision, "rtol": solver.rtol}
+    details = _details(plan, end, engine, draws, seed)
+    if draws is not None:
+        details["drawn_from"] = "posterior" if values.calibrated and stored() else "prior"
+    details |= {"precision": precision, "rtol": solver.rtol}
     if cohort is not None:
         details |= {"cohort": repr(cohort), "cohort_seed": cohort.seed, "first_subject": cohort.first}
     record = manifest(
@@ -209,12 +214,14 @@ def _report_failures(solution: Solution, raise_on_failure: bool) -> None:
 def _details(plan: Regimen, end: float, engine: str, draws: int | None, seed: int) -> dict[str, Any]:
     details: dict[str, Any] = {"regimen": str(plan), "until_day": end, "engine": engine}
     if draws is not None:
-        details |= {"draws": draws, "seed": seed, "drawn_from": "prior"}
+        details |= {"draws": draws, "seed": seed}
     return details
 
 
 def draw_parameters(kernel: Kernel, values: ParameterSet, draws: int, seed: int) -> Floats:
-    """Return (draw, parameter) in model units, from the priors of `values`.
+    """Return (draw, parameter) in model units: posterior draws of a calibrated set, prior draws of another.
+
+    What differs from the set that ships keeps its value in every draw.
 
     Raises
     ------
@@ -223,6 +230,11 @@ def draw_parameters(kernel: Kernel, values: ParameterSet, draws: int, seed: int)
     """
     if not 1 <= draws <= 100_000:
         raise InputError(f"draws is {draws}; it must be a whole number from 1 to 100000.")
+    if values.calibrated and stored():
+        posterior = Posterior.load()
+        own = {change.id for change in load_parameters().diff(values)}
+        table = {i: v for i, v in posterior.table(posterior.pick(draws, seed)).items() if i not in own}
+        return Coordinates(kernel, values, (), {}).rows(table, draws)
     coordinates = Coordinates.of(kernel, values)
     return coordinates.matrix(sobol_points(draws, len(coordinates.ids), seed))
 

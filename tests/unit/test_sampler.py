@@ -184,4 +184,4 @@ def test_poses_are_picklable():
     from il2model.calibration.problem import Problem
     from il2model.calibration.simulator import Size
 
-    pickle.loads(pickle.dumps(partial(Problem.pose, "pk", size=Size(il2_patients=4))))
+    pickle.loads(pickle.dumps(partial(Problem.pose, "pk", size=Size(patients=64))))

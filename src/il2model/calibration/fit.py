@@ -22,7 +22,7 @@ from ..population.coordinates import Coordinates
 from ..posterior import Posterior
 from .diagnostics import PROFILE, convergence, informed_directions, jacobian, profiles, verdict
 from .endpoints import STAGES
-from .problem import Problem
+from .problem import Problem, Structure
 from .sampler import Chains, Optimum, SamplerOptions, optimise, sample
 from .simulator import Size
 
@@ -47,15 +47,15 @@ FULL = Effort(
     Size(),
     {
         "pk": SamplerOptions(walkers=32, burn=100, steps=600, thin=2),
-        "imodals": SamplerOptions(walkers=48, burn=150, steps=640, thin=2),
-        "progression": SamplerOptions(walkers=40, burn=120, steps=500, thin=2),
+        "imodals": SamplerOptions(walkers=48, burn=200, steps=1800, thin=6),
+        "progression": SamplerOptions(walkers=40, burn=100, steps=500, thin=2),
         "mirocals": SamplerOptions(walkers=40, burn=30, steps=200, thin=1),
     },
     profiles=True,
 )
 QUICK = Effort(
     "quick",
-    Size(il2_patients=8, patients=128, shares=2, sensitivities=2, rtol=3e-4),
+    Size(patients=128, shares=2, sensitivities=2, rtol=3e-4),
     {
         "pk": SamplerOptions(walkers=16, burn=50, steps=200, thin=2, starts=1),
         "imodals": SamplerOptions(walkers=44, burn=60, steps=120, thin=2, starts=1),
@@ -134,9 +134,13 @@ def design_hash(problem: Problem) -> str:
     """Return a hash of the likelihood: model, start values, targets, sizes, earlier draws."""
     import hashlib
 
+    changed = {k: v for k, v in vars(problem.structure).items() if v != getattr(Structure(), k)}
+    published = [{k: v for k, v in vars(t).items() if k not in ("note", "source", "file")} for t in problem.fitted]
+    joints = [problem.targets.joints[j] for j in sorted({t.joint for t in problem.fitted if t.joint})]
     parts = [
         problem.simulator.kernel.blueprint.fingerprint, problem.simulator.parameters.fingerprint(),
-        repr(problem.simulator.size), repr(problem.fitted), repr(problem.structure), repr(problem.coordinates),
+        repr(problem.simulator.size), repr(published), repr(changed), repr(problem.coordinates),
+        *(repr((j.members, j.correlation.tolist(), j.given, j.given_correlation)) for j in joints),
         *(repr(problem.map.priors[i]) for i in problem.map.ids),
         *(hashlib.sha256(e.values.tobytes()).hexdigest() for e in problem.earlier),
     ]  # fmt: skip
@@ -285,12 +289,12 @@ def _write(
                 "converged": judged.good,
             }
         )
-    _table(home / "parameters.csv", rows)
+    write_table(home / "parameters.csv", rows)
     pick = posterior.pick(min(len(posterior), 400), options.seed)
     drawn = predictions(problem, posterior.table(pick))
     before = predictions(problem, problem.table(_prior_points(problem, 200, options.seed)))
     at_best = problem.predict(best, checks=True)
-    _table(home / "targets.csv", target_rows(problem, drawn, before, at_best))
+    write_table(home / "targets.csv", target_rows(problem, drawn, before, at_best))
     z = posterior.z.reshape(-1, d)
     np.savetxt(
         home / "covariance.csv", np.cov(z.T).reshape(d, d), delimiter=",", header=",".join(problem.coordinates),
@@ -363,9 +367,11 @@ def _distance(t: Any, estimate: float, predicted: float) -> float | str:
     return ""
 
 
-def _table(path: Path, rows: list[dict[str, Any]]) -> None:
+def write_table(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write rows to a CSV file; a column that a row lacks stays empty."""
+    columns = list(dict.fromkeys(k for row in rows for k in row))
     with path.open("w", newline="", encoding="utf8") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
+        writer = csv.DictWriter(stream, columns)
         writer.writeheader()
         for row in rows:
             writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})

@@ -52,13 +52,15 @@ class Trait:
     """What the response of a patient is tied to: an alternative structure changes one of these.
 
     `response` is 'pnfh' or 'rate'; `direct` says whether the path from inflammation
-    to death carries the patient's share (`True`) or acts on all alike.
+    to death carries the patient's share (`True`) or acts on all alike; `pnfh_cap` cuts
+    the tail of CSF pNFH; `follow_up` and `hazard_factor` move the zero of the 640 days.
     """
 
     response: str = "pnfh"
     direct_carries_share: bool = True
     pnfh_cap: float | None = None
     follow_up: float = FOLLOW_UP
+    hazard_factor: float = 1.0
 
 
 def _lagrange(nodes: Floats, x: Floats) -> Floats:
@@ -82,6 +84,9 @@ def arms(
 ) -> list[Arms | None]:
     """Return both arms of every parameter set; None where the run of a set failed."""
     trait = trait or Trait()
+    if trait.hazard_factor != 1.0:
+        base = table.get("hazard_reference", np.array([simulator.parameters["hazard_reference"]]))
+        table = {**table, "hazard_reference": base * trait.hazard_factor}
     regimen = regimen or Regimen.named("mirocals")
     names, size = simulator.names, simulator.size
     times = np.unique(np.append(np.arange(0, trait.follow_up, STEP), trait.follow_up))

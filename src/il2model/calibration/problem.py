@@ -35,6 +35,8 @@ _PAGES: Mapping[str, tuple[tuple[str, ...], Predict]] = {
     "progression": (progression.PARAMETERS, progression.predict),
     "mirocals": (mirocals.PARAMETERS, mirocals.predict),
 }
+#: What each stage estimates.
+PARAMETERS: Mapping[str, tuple[str, ...]] = {stage: ids for stage, (ids, _) in _PAGES.items()}
 #: The stages whose draws a stage starts from.
 EARLIER: Mapping[str, tuple[str, ...]] = {
     "pk": (),

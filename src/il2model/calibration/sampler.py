@@ -1,8 +1,8 @@
 """Optimise, then sample: several independent ensembles of emcee, with checkpoints.
 
 The prior is a standard normal law on every coordinate. Moves: differential
-evolution along what the data inform, and steps that leave the prior unchanged
-(preconditioned Crank-Nicolson; Cotter and others 2013), which mix what they do not. Each
+evolution, and steps that leave the prior or the Laplace law at the optimum unchanged
+(preconditioned Crank-Nicolson; Cotter and others 2013), which mix what the data do not inform. Each
 ensemble has its own random stream and file, so results do not depend on the
 number of workers, and a killed run goes on from its last checkpoint.
 """
@@ -187,7 +187,7 @@ def _in_processes(
     # one thread of linear algebra a process: the cores belong to the ensembles
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with ProcessPoolExecutor(max(1, min(workers, len(tasks))), mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(_ensemble, *task) for task in tasks}
+        waiting = {pool.submit(run_ensemble, *task) for task in tasks}
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=5, return_when=FIRST_EXCEPTION)
@@ -211,50 +211,67 @@ def _steps_done(file: Path) -> int:
         return 0
 
 
-def _moves() -> list[tuple[Any, float]]:
+def _moves(start: Optimum | Floats | None) -> list[tuple[Any, float]]:
     import emcee
 
-    def crank_nicolson(beta: float, share: float) -> Any:
-        """Return a move that keeps the prior: x' = sqrt(1 - beta^2) x + beta N(0, 1) on some coordinates."""
+    def crank_nicolson(beta: float, share: float, mean: Floats | float = 0.0, factor: Floats | None = None) -> Any:
+        """Return a move that keeps N(mean, factor factor^T): the prior, or the Laplace law widened.
+
+        x' = mean + sqrt(1 - beta^2) (x - mean) + beta factor N(0, 1), on a random share
+        of the coordinates where factor is the identity.
+        """
+        inverse = None if factor is None else np.linalg.inv(factor)
 
         def propose(x: Floats, rng: Any) -> tuple[Floats, Floats]:
-            chosen = rng.random_sample(x.shape) < share
-            chosen[np.arange(len(x)), rng.randint(x.shape[1], size=len(x))] = True
-            moved = np.sqrt(1 - beta**2) * x + beta * rng.standard_normal(x.shape)
-            new = np.where(chosen, moved, x)
-            return new, 0.5 * ((new**2).sum(axis=1) - (x**2).sum(axis=1))
+            noise = rng.standard_normal(x.shape)
+            if factor is None:
+                chosen = rng.random_sample(x.shape) < share
+                chosen[np.arange(len(x)), rng.randint(x.shape[1], size=len(x))] = True
+                new = np.where(chosen, np.sqrt(1 - beta**2) * x + beta * noise, x)
+            else:
+                new = mean + np.sqrt(1 - beta**2) * (x - mean) + beta * noise @ factor.T
+            old_white, white = (((y - mean) if inverse is None else (y - mean) @ inverse.T) for y in (x, new))
+            return new, 0.5 * ((white**2).sum(axis=1) - (old_white**2).sum(axis=1))
 
         return emcee.moves.MHMove(propose)
 
-    return [
-        (emcee.moves.DEMove(), 0.35),
+    moves = [
+        (emcee.moves.DEMove(), 0.3),
         (emcee.moves.DESnookerMove(), 0.1),
-        (emcee.moves.StretchMove(), 0.1),
-        (crank_nicolson(0.9, 0.15), 0.25),
-        (crank_nicolson(0.3, 1.0), 0.2),
+        (crank_nicolson(0.9, 0.15), 0.2),
+        (crank_nicolson(0.3, 1.0), 0.1),
     ]
+    if isinstance(start, Optimum):
+        factor = np.asarray(1.2 * np.linalg.cholesky(start.covariance))
+        moves += [(crank_nicolson(beta, 1.0, start.z, factor), 0.15) for beta in (0.3, 0.6)]
+    return moves
 
 
-def _ensemble(
+def run_ensemble(
     pose: Pose,
     number: int,
     file: str,
     options: SamplerOptions,
-    optimum: Optimum | None,
+    start: Optimum | Floats | None,
 ) -> None:
-    """Run one ensemble to its end, from its checkpoint if there is one."""
+    """Run one ensemble to its end, from its checkpoint if there is one.
+
+    Walkers start around an optimum, at given points (walker, coordinate), or from the prior.
+    """
     import emcee
 
     problem = pose()
     names, path = tuple(problem.coordinates), Path(file)
     d, total = len(names), options.burn + options.steps
-    settings = _fingerprint(problem, options, optimum, number)
+    settings = _fingerprint(problem, options, start, number)
     state, kept, kept_value, accepted, done = _restored(path, settings, options, d)
     if state is None:
         rng = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([options.seed, number])))
         x = rng.standard_normal((options.walkers, d))
-        if optimum is not None:
-            x = optimum.z + x @ np.linalg.cholesky(optimum.covariance).T
+        if isinstance(start, np.ndarray):
+            x = start
+        elif start is not None:
+            x = start.z + x @ np.linalg.cholesky(start.covariance).T
         value = log_posterior(problem, x)
         for _ in range(50):  # a walker must start where the model runs
             bad = ~np.isfinite(value)
@@ -264,9 +281,12 @@ def _ensemble(
             value[bad] = log_posterior(problem, x[bad])
         state = emcee.State(x, log_prob=value, random_state=rng.get_state())
     sampler = emcee.EnsembleSampler(
-        options.walkers, d, lambda z: log_posterior(problem, z), vectorize=True, moves=_moves()
+        options.walkers, d, lambda z: log_posterior(problem, z), vectorize=True, moves=_moves(start)
     )
+    parent = os.getppid()
     while done < total:
+        if os.getppid() != parent:
+            return  # the run was killed: leave its checkpoints to who resumes it
         count = min(options.checkpoint, total - done)
         before = state.log_prob
         for now in sampler.sample(state, iterations=count, store=False, skip_initial_state_check=True):
@@ -280,13 +300,14 @@ def _ensemble(
         _store(path, settings, names, state, kept, kept_value, accepted, done)
 
 
-def _fingerprint(problem: Posed, options: SamplerOptions, optimum: Optimum | None, number: int) -> str:
+def _fingerprint(problem: Posed, options: SamplerOptions, start: Optimum | Floats | None, number: int) -> str:
     """Return a hash of what a chain depends on."""
     parts: dict[str, Any] = {k: v for k, v in asdict(options).items() if k not in ("checkpoint", "ensembles", "starts")}
     parts |= {"coordinates": problem.coordinates, "number": number}
     probe = np.random.default_rng(0).standard_normal((2, len(problem.coordinates))) * 0.1
     parts["likelihood"] = [f"{v:.6g}" for v in problem.log_likelihood(probe)]
-    parts["start"] = None if optimum is None else [f"{v:.6g}" for v in optimum.z]
+    where = start if start is None or isinstance(start, np.ndarray) else start.z
+    parts["start"] = None if where is None else [f"{v:.6g}" for v in where.ravel()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..errors import Il2modelError, InputError, SimulationError, unknown_name
-from . import demo, parameters, simulate
+from . import calibrate, demo, parameters, report, simulate
 from .parsing import Parser
 
 DESCRIPTION = "Low-dose interleukin-2 in ALS: from dose to Treg to survival. Research use only; no clinical advice."
@@ -23,6 +23,8 @@ def build_parser() -> Parser:
     simulate.add(commands)
     parameters.add(commands)
     demo.add(commands)
+    calibrate.add(commands)
+    report.add(commands)
     return parser
 
 

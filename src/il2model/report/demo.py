@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +14,7 @@ from ..api import simulate
 from ..observables.solution import Solution
 from ..plotting import panels
 from ..simulation.regimen import Regimen
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .embed import embedded
 
 #: The arms of each trial: label and regimen.
 TRIALS: Mapping[str, tuple[float, tuple[tuple[str, str], ...]]] = {
@@ -51,12 +47,6 @@ def _curves(arms: Mapping[str, Solution], ids: tuple[str, ...]) -> list[dict[str
         item = next(iter(arms.values())).items[id]
         curves.append({"id": id, "name": item.name, "unit": item.unit, "lines": lines})
     return curves
-
-
-def _embedded(figure: Figure) -> str:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110)
-    return base64.b64encode(stream.getvalue()).decode()
 
 
 def summary_rows(arms: Mapping[str, Mapping[str, Solution]]) -> list[dict[str, str]]:
@@ -120,7 +110,7 @@ def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None
         figure = panels(_curves(arms[trial], ids), doses=doses, title=title, note=note, zoom=zoom)
         figure.savefig(folder / f"{stem}.png", dpi=150)
         names = ", ".join(arms[trial][next(iter(arms[trial]))].items[i].name for i in ids)
-        figures.append({"title": title, "file": stem, "data": _embedded(figure), "alt": f"{title}. Panels: {names}."})
+        figures.append({"title": title, "file": stem, "data": embedded(figure), "alt": f"{title}. Panels: {names}."})
     page = folder / "index.html"
     environment = Environment(loader=PackageLoader("il2model.report"), autoescape=select_autoescape())
     html = environment.get_template("demo.html").render(

@@ -1,0 +1,64 @@
+"""Examine a finished calibration: structures, checks, calibration of the sampler.
+
+    python calibration/examine.py FOLDER [structures] [checks] [sampler]
+
+Writes FOLDER/structures.csv (evidence of structural alternatives), checks.json (every draw, and trials of the
+published size) and calibration_of_sampler.json (200 synthetic trials a stage). All three by default; about an
+hour on two cores.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from il2model.calibration.checks import check_fit
+from il2model.calibration.endpoints import STAGES
+from il2model.calibration.fit import write_table
+from il2model.calibration.problem import Problem
+from il2model.calibration.self_test import calibration_of_sampler
+from il2model.calibration.structures import compare, structure_rows, yardsticks
+
+
+def say(text: str) -> None:
+    """Print progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def structures(folder: Path) -> None:
+    """Compare structures of both halves."""
+    for stage, n in (("imodals", 2048), ("mirocals", 1024)):
+        problem = Problem.pose(stage, results=folder)
+        found = compare(stage, n=n, results=folder, say=say)
+        rows = structure_rows(problem, found)
+        if stage == "mirocals":
+            for name, score in yardsticks(problem, found[0].predicted).items():
+                rows.append({"structure": name, "meaning": "yardstick", "ln_evidence": score})
+        write_table(folder / f"structures-{stage}.csv", rows)
+
+
+def checks(folder: Path) -> None:
+    """Check every draw, and replicate the trial."""
+    (folder / "checks.json").write_text(json.dumps(check_fit(folder), indent=1) + "\n")
+
+
+def sampler(folder: Path, n: int = 200) -> None:
+    """Calibrate the sampler by simulation."""
+    found = {}
+    for stage in STAGES:
+        start = time.perf_counter()
+        found[stage] = calibration_of_sampler(stage, n, results=folder)
+        found[stage]["wall_seconds"] = round(time.perf_counter() - start)
+        say(f"{stage}: smallest p of {len(found[stage]['p'])}, corrected: {found[stage]['p_all']:.3f}")
+        (folder / "calibration_of_sampler.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def main() -> None:
+    """Run what is asked for."""
+    folder = Path(sys.argv[1])
+    for part in sys.argv[2:] or ["structures", "checks", "sampler"]:
+        {"structures": structures, "checks": checks, "sampler": sampler}[part](folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Checks of a finished calibration: what must hold for the default and for every draw, and trial replicates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..kernels.problem import Floats
+from ..posterior import Posterior
+from .mirocals import Arms, Trait, arms
+from .problem import Problem
+from .replicates import NAMES, replicate
+from .simulator import Simulator
+
+#: Trial days on which IMODALS measured, as days since the first dose, of which CCL2 is looked at.
+CCL2_DAYS = (7.0, 28.0, 63.0, 84.0)
+#: A rise above this multiple of baseline is counted as an exception.
+CCL2_SLACK = 1.001
+
+
+def untreated_residual(simulator: Simulator, table: Mapping[str, Floats]) -> Floats:
+    """Return how far the untreated immune and glial state moves in 28 days without drug, (set,), relative."""
+    k = simulator.kernel
+    rows = simulator.rows(table)
+    steady = np.array([i for i, s in enumerate(k.blueprint.states) if s.id in _steady(simulator)])
+    constants = k.constants(rows)
+    start = k.baseline(rows, constants)[:, steady]
+    from ..kernels.problem import SolverOptions
+    from ..simulation.regimen import Regimen
+    from ..simulation.run import run
+
+    result = run(
+        k, [Regimen.named("placebo")], np.zeros(len(rows), np.int64), rows, np.array([28.0]), 28.0,
+        options=SolverOptions(rtol=1e-6), batch=True,
+    )  # fmt: skip
+    scale = np.array(k.blueprint.scales)[steady]
+    return np.asarray(np.abs((result.states[:, 0][:, steady] - start) / scale).max(axis=1))
+
+
+def _steady(simulator: Simulator) -> set[str]:
+    moving = {"motor_units", "motor_units_respiratory", "cumulative_hazard", "il2_absorbed"}
+    return {s.id for s in simulator.kernel.blueprint.states} - moving
+
+
+def ccl2_and_treg(simulator: Simulator, table: Mapping[str, Floats], block: int = 256) -> dict[str, Floats]:
+    """Return plasma CCL2 and tissue Treg relative to baseline, (set, arm 1 and 2 MIU, day)."""
+    ids = ("plasma_ccl2", "treg_tissue", "treg_percent")
+    n = max((len(v) for v in table.values()), default=1)
+    parts: dict[str, list[Floats]] = {i: [] for i in ids}
+    for first in range(0, n, block):
+        rows = simulator.rows({i: v[first : first + block] for i, v in table.items()})
+        days = np.array([0.0, *CCL2_DAYS])
+        course = simulator.observe(("imodals_1miu", "imodals_2miu"), rows, days, ids)
+        for i in ids:
+            both = np.stack([course[a][i] for a in ("imodals_1miu", "imodals_2miu")], axis=1)
+            parts[i].append(both[..., 1:] / both[..., :1])
+    return {i: np.concatenate(p) for i, p in parts.items()}
+
+
+def trial_replicates(
+    problem: Problem, draws: Mapping[str, Floats], n: int, seed: int, trait: Trait | None = None
+) -> Floats:
+    """Return (replicate, analysis) of n random trials, each from one posterior draw; see `NAMES`."""
+    found = np.full((n, len(NAMES)), np.nan)
+    count = len(next(iter(draws.values())))
+    which = np.arange(n) % count
+    rng = np.random.default_rng(seed)
+    for first in range(0, count, 16):
+        some = {i: v[first : first + 16] for i, v in draws.items()}
+        trials: list[Arms | None] = arms(problem.simulator, some, trait=trait)
+        for k, a in enumerate(trials):
+            if a is None:
+                continue
+            for row in np.flatnonzero(which == first + k):
+                result = replicate(a, rng)
+                found[row] = [result[name] for name in NAMES]
+    return found
+
+
+def replicate_rows(problem: Problem, table: Floats, label: str) -> list[dict[str, Any]]:
+    """Return a row per published figure: replicate interval, and the percentile at which the figure falls."""
+    rows = []
+    targets = [t for t in problem.targets.of("mirocals")] + [problem.targets.targets["dead_placebo"]]
+    for t in targets:
+        x = table[:, NAMES.index(t.endpoint)]
+        x = x[np.isfinite(x)]
+        low, middle, high = np.quantile(x, (0.025, 0.5, 0.975))
+        share = float((x < t.estimate - 1e-9).mean() + 0.5 * (np.abs(x - t.estimate) <= 1e-9).mean())
+        rows.append(
+            {
+                "version": label, "id": t.id, "published": t.text(t.estimate), "q025": t.text(float(low)),
+                "median": t.text(float(middle)), "q975": t.text(float(high)), "percentile": share,
+                "inside": bool(low <= t.estimate <= high), "without_estimate": int(len(table) - len(x)),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def check_fit(
+    folder: str | Path | None = None, *, draws: int = 400, replicates: int = 1000, seed: int = 3
+) -> dict[str, Any]:
+    """Run every check of a finished calibration.
+
+    Parameters
+    ----------
+    folder : path, optional
+        The fits; those that ship by default.
+    draws : int
+        Posterior draws for the replicates.
+    replicates : int
+
+    Returns
+    -------
+    dict
+        Plain data: counts, extremes, and the table of replicates.
+    """
+    problem = Problem.pose("mirocals", results=folder)
+    simulator = problem.simulator
+    posterior = Posterior.load("mirocals", folder)
+    every = posterior.table(np.arange(len(posterior)))
+    rows = simulator.rows(every)
+    kernel = simulator.kernel
+    refused = len(kernel.refusals(rows, kernel.constants(rows)))
+    markers = ccl2_and_treg(simulator, every)
+    ccl2, treg = markers["plasma_ccl2"], markers["treg_tissue"]
+    more = (ccl2[:, 1] <= ccl2[:, 0] * (1 + 1e-9)) | ~np.isfinite(ccl2[:, 1])
+    found: dict[str, Any] = {
+        "draws": len(posterior),
+        "refused": refused,
+        "failed": int((~np.isfinite(ccl2)).any(axis=(1, 2)).sum()),
+        "untreated_residual_max": float(np.nanmax(untreated_residual(simulator, every))),
+        "ccl2_above_baseline": int((ccl2 > CCL2_SLACK).any(axis=(1, 2)).sum()),
+        "ccl2_max": float(np.nanmax(ccl2)),
+        "ccl2_2miu_not_below_1miu": int((~more).any(axis=1).sum()),
+        "treg_not_above_baseline": int((treg <= 1).any(axis=(1, 2)).sum()),
+        "ccl2_change_day8": {
+            arm: [float(q) for q in np.nanquantile(100 * (ccl2[:, k, 0] - 1), (0.025, 0.5, 0.975))]
+            for k, arm in enumerate(("1 MIU", "2 MIU"))
+        },
+    }
+    some = posterior.table(posterior.pick(draws, seed))
+    table = trial_replicates(problem, some, replicates, seed)
+    capped = trial_replicates(problem, some, replicates, seed, Trait(pnfh_cap=6000.0))
+    none = {
+        **some, "inflammatory_damage_max": np.full(draws, 1e-9), "hazard_inflammation": np.zeros(draws),
+        "effector_damage": np.zeros(draws),
+    }  # fmt: skip
+    null = trial_replicates(problem, none, replicates, seed)
+    found["replicates"] = [
+        *replicate_rows(problem, table, "model"),
+        *replicate_rows(problem, capped, "pNFH capped at 6000 pg/mL"),
+        *replicate_rows(problem, null, "no effect"),
+    ]
+    both = (table[:, NAMES.index("ln_hr_low")] <= np.log(0.52)) & (table[:, NAMES.index("ln_hr_high")] >= np.log(1.37))
+    found["share_with_low_and_high_as_extreme"] = float(both.mean())
+    return found

@@ -1,0 +1,184 @@
+"""The calibration report: one HTML file that needs no network."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .._version import __version__
+from ..calibration.diagnostics import FALL
+from ..calibration.endpoints import STAGES
+from ..calibration.self_test import RANKED
+from ..errors import InputError
+from ..plotting.forest import forest, histograms, profiles
+from .embed import embedded
+
+Row = dict[str, Any]
+_TITLES = {
+    "pk": "Pharmacokinetics",
+    "imodals": "Treg and receptors: IMODALS, DILT1D, DILfrequency",
+    "progression": "Natural course: ALS cohorts and the placebo arm of MIROCALS",
+    "mirocals": "Effect of IL-2 on death: MIROCALS",
+}
+
+
+def read_table(path: Path) -> list[Row]:
+    """Read a CSV table; numbers become floats."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf8") as stream:
+        return [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(stream)]
+
+
+def _number(text: str) -> Any:
+    if text in ("True", "False"):
+        return text == "True"
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def write_report(folder: Path, page: Path, say: Callable[[str], None] = lambda text: None) -> Path:
+    """Write the report of a calibration folder to `page`; return it.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no fit.
+    """
+    from jinja2 import Environment, PackageLoader, select_autoescape
+
+    stages = [s for s in STAGES if (folder / s / "posterior.nc").exists()]
+    if not stages:
+        raise InputError(f"{folder} holds no calibration; run 'il2model calibrate all -o {folder}' first.")
+    parts = []
+    for stage in stages:
+        say(f"drawing {stage}")
+        parts.append(_stage(folder / stage, stage))
+    others = {
+        "structures": {s: read_table(folder / f"structures-{s}.csv") for s in ("imodals", "mirocals")},
+        "checks": _json(folder / "checks.json"),
+        "sampler": _json(folder / "calibration_of_sampler.json"),
+    }
+    environment = Environment(loader=PackageLoader("il2model.report"), autoescape=select_autoescape())
+    environment.filters["short"] = short
+    html = environment.get_template("calibration.html").render(
+        stages=parts, version=__version__, ranks=_ranks(others["sampler"]), command=f"il2model report {folder.name}",
+        hr=_hazard_ratios(others["checks"]), **others,
+    )  # fmt: skip
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(html, encoding="utf8")
+    return page
+
+
+def short(value: Any) -> str:
+    """Return a number with three digits, a text as it is."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return "" if math.isnan(value) else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return str(value)
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
+
+
+def _stage(home: Path, stage: str) -> Row:
+    targets, parameters = read_table(home / "targets.csv"), read_table(home / "parameters.csv")
+    details = _json(home / "diagnostics.json")
+    manifest = _json(home / "manifest.json")
+    figures = []
+    for (what, unit, log), rows in _groups(targets).items():
+        axis = "hazard ratio" if log else {"1": "share of patients", "percent": "%"}.get(unit, unit)
+        figure = forest(
+            [_forest_row(r) for r in rows], title=f"{what}: published and predicted", axis=axis, log=log,
+            zero=1.0 if log else None,
+        )  # fmt: skip
+        names = ", ".join(str(r["id"]) for r in rows)
+        figures.append(
+            {"data": embedded(figure), "alt": f"Published values with intervals beside prior and posterior: {names}."}
+        )
+    curves = details.get("profiles", {})
+    if curves:
+        figure = profiles(
+            curves, details["profile_points"], title="Profiles of the log posterior, own prior taken out", fall=FALL
+        )
+        words = "; ".join(f"{r['id']}: {r['verdict']}" for r in parameters)
+        figures.append({"data": embedded(figure), "alt": f"Profile of each parameter. {words}."})
+    for row in targets:
+        if row["log"] is True:
+            for key in ("published", "posterior_median", "posterior_q025", "posterior_q975"):
+                row[key] = math.exp(row[key])
+    return {
+        "id": stage, "title": _TITLES[stage], "targets": targets, "parameters": parameters, "figures": figures,
+        "details": details, "manifest": json.dumps(manifest, indent=1), "effort": manifest.get("effort"),
+        "timing": _json(home / "timing.json"),
+        "informed": sum(v > 1 for v in details.get("singular_values", [])),
+    }  # fmt: skip
+
+
+def _groups(targets: list[Row]) -> Mapping[tuple[str, str, bool], list[Row]]:
+    """Group targets that share an axis: trial, unit, and whether it is logarithmic."""
+    groups: dict[tuple[str, str, bool], list[Row]] = {}
+    for row in targets:
+        unit = "1" if row["unit"] == 1.0 else str(row["unit"])
+        groups.setdefault((str(row["trial"]), unit, bool(row["log"])), []).append(row)
+    return groups
+
+
+def _forest_row(row: Row) -> Row:
+    scale = math.exp if row["log"] is True else float
+    se = row["se"] if isinstance(row["se"], float) and not math.isnan(row["se"]) else float("nan")
+    value = row["published"]
+    reach = (value - 1.96 * se, value + 1.96 * se)
+    if row["form"] == "lognormal":
+        reach = (value * math.exp(-1.96 * se), value * math.exp(1.96 * se))
+    return {
+        "label": str(row["id"]).replace("_", " ") + (" (check)" if row["use"] == "check" else ""),
+        "prior": (scale(row["prior_q025"]), scale(row["prior_q975"])),
+        "posterior": tuple(scale(row[k]) for k in ("posterior_q025", "posterior_median", "posterior_q975")),
+        "published": (
+            scale(reach[0]) if se == se else se, scale(value), scale(reach[1]) if se == se else se,
+        ),
+        "check": row["use"] == "check",
+    }  # fmt: skip
+
+
+def _hazard_ratios(checks: Any) -> Row | None:
+    """Return the figure of replicates of trial size against the published results."""
+    rows = [r for r in checks.get("replicates", []) if r["id"].startswith("hr_") and r["id"] != "hr_interaction"]
+    if not rows:
+        return None
+    drawn = [
+        {
+            "label": f"{r['id'][3:]}, {r['version']}",
+            "posterior": tuple(float(r[k]) for k in ("q025", "median", "q975")),
+            "published": (float("nan"), float(r["published"]), float("nan")),
+        }
+        for r in rows
+    ]
+    figure = forest(drawn, title="Trials of 2 x 110 patients: hazard ratios", axis="hazard ratio", log=True, zero=1.0)
+    return {"data": embedded(figure), "alt": "Replicate intervals of the hazard ratios beside the published values."}
+
+
+def _ranks(sampler: Any) -> list[Row]:
+    """Return a figure of rank histograms per stage."""
+    from scipy.stats import binom
+
+    figures = []
+    for stage, found in sampler.items():
+        n = found["replicates"]
+        law = binom(n, 1 / 8)
+        figure = histograms(
+            found["histograms"], title=f"{_TITLES[stage]}: rank of the truth in {n} synthetic trials, {RANKED} draws",
+            expected=n / 8, band=(float(law.ppf(0.025)), float(law.ppf(0.975))),
+        )  # fmt: skip
+        alt = f"Rank histograms of {len(found['histograms'])} coordinates; smallest corrected p {found['p_all']:.2f}."
+        figures.append({"data": embedded(figure), "alt": alt, "stage": stage, **found})
+    return figures

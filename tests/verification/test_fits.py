@@ -1,0 +1,163 @@
+"""The fits that ship belong to this model, these targets and these records, and hold what they must."""
+
+import csv
+import json
+from functools import cache
+
+import numpy as np
+import pytest
+
+import il2model as il2
+from il2model.calibration.checks import CCL2_SLACK, ccl2_and_treg, untreated_residual
+from il2model.calibration.endpoints import STAGES
+from il2model.calibration.fit import design_hash, point_estimate
+from il2model.calibration.problem import PARAMETERS, Problem
+from il2model.calibration.simulator import Size
+from il2model.kernels.kernel import builtin_kernel
+from il2model.posterior import Posterior
+from il2model.resources import data_dir
+
+RESULTS = data_dir("calibration") / "results"
+
+
+@cache
+def problem(stage):
+    return Problem.pose(stage)
+
+
+@cache
+def default_table():
+    values = il2.load_parameters()
+    return {i: np.array([values[i]]) for i in values}
+
+
+def rows(name):
+    with (RESULTS / name).open() as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stored_fit_belongs_to_this_model_and_these_targets(stage):
+    stored = Posterior.load(stage)
+    assert stored.manifest["model_hash"] == builtin_kernel().blueprint.fingerprint
+    assert stored.manifest["design_hash"] == design_hash(problem(stage))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_twenty_stored_log_posteriors_are_computed_again(stage):
+    stored = Posterior.load(stage)
+    z = stored.z.reshape(len(stored), -1)
+    some = np.linspace(0, len(stored) - 1, 20).astype(int)
+    again = problem(stage).log_likelihood(z[some]) - 0.5 * (z[some] ** 2).sum(axis=1)
+    np.testing.assert_allclose(again, stored.log_posterior.ravel()[some], atol=2e-3)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_estimated_number_has_converged(stage):
+    for row in rows(f"{stage}/parameters.csv"):
+        assert float(row["rhat"]) < 1.01, row["id"]
+        assert min(float(row["ess_bulk"]), float(row["ess_tail"])) > 400, row["id"]
+
+
+def test_the_records_hold_the_point_estimate_of_the_last_fit():
+    records = il2.load_parameters().records
+    point = point_estimate(Posterior.load("mirocals"), problem("mirocals"))
+    for stage, ids in PARAMETERS.items():
+        for id in ids:
+            assert records[id].fit == stage, id
+            assert records[id].calibrated == pytest.approx(point[id], rel=1e-5), id
+    calibrated = {i for i, r in records.items() if r.calibrated is not None}
+    assert calibrated == {i for ids in PARAMETERS.values() for i in ids}
+
+
+def test_every_number_with_a_prior_is_in_the_posterior():
+    posterior = Posterior.load("mirocals")
+    free = {i for i, r in il2.load_parameters().records.items() if not r.fixed}
+    assert free <= set(posterior.ids)
+    assert set(posterior.prior_only) == free - {i for ids in PARAMETERS.values() for i in ids}
+
+
+def test_every_estimate_lies_inside_its_literature_range():
+    posterior, records = Posterior.load("mirocals"), il2.load_parameters().records
+    for k, id in enumerate(posterior.ids):
+        if id in records and records[id].bounds is not None:
+            low, high = records[id].bounds
+            assert ((posterior.flat[:, k] >= low) & (posterior.flat[:, k] <= high)).all(), id
+
+
+def test_imodals_day_8_lies_inside_what_was_reported():
+    p = problem("imodals")
+    stored = Posterior.load("imodals")
+    point = {**default_table(), **{n: np.array([np.mean(stored.flat[:, stored.ids.index(n)])]) for n in p.nuisances}}
+    found = p.predict(point, checks=True)
+    for arm in ("imodals_placebo", "imodals_1miu", "imodals_2miu"):
+        t = p.targets.targets[arm]
+        assert abs(found[arm][0] - t.estimate) < 1.96 * t.se, arm
+    gain = {arm: found[arm][0] - found["imodals_placebo"][0] for arm in ("imodals_1miu", "imodals_2miu")}
+    assert 1.2 < gain["imodals_2miu"] / gain["imodals_1miu"] < 1.95
+
+
+def test_the_untreated_cohort_is_that_of_the_documents():
+    p = problem("progression")
+    from dataclasses import replace
+
+    wide = replace(p, simulator=replace(p.simulator, size=Size(patients=4096)))
+    found = {k: v[0] for k, v in wide.predict(default_table(), checks=True).items()}
+    assert -1.08 < found["slope_europe"] < -0.85
+    assert -3.0 < found["svc_slope"] < -2.5
+    assert -4.2 < found["motor_units"] < -2.4
+    np.testing.assert_allclose(found["strata"], [0.09, 0.70, 0.21], atol=0.02)
+    assert found["dead_placebo"] == pytest.approx(0.445, abs=0.02)
+    assert found["entry_score"] == pytest.approx(41, abs=1)
+
+
+def test_ccl2_falls_and_treg_rise_in_every_cycle_and_more_with_2_miu():
+    p = problem("mirocals")
+    posterior = Posterior.load("mirocals")
+    some = posterior.table(np.linspace(0, len(posterior) - 1, 40).astype(int))
+    for table in (default_table(), some):
+        found = ccl2_and_treg(p.simulator, table)
+        assert (found["plasma_ccl2"] < CCL2_SLACK).all()
+        assert (found["plasma_ccl2"][:, 1] < found["plasma_ccl2"][:, 0]).all()
+        assert (found["treg_tissue"] > 1).all()
+        assert (found["treg_tissue"][:, 1] > found["treg_tissue"][:, 0]).all()
+        assert untreated_residual(p.simulator, table).max() < 1e-8
+
+
+def test_the_whole_posterior_was_checked_and_exceptions_are_counted():
+    checks = json.loads((RESULTS / "checks.json").read_text())
+    assert checks["draws"] == len(Posterior.load("mirocals"))
+    assert checks["refused"] <= 0.01 * checks["draws"]
+    assert checks["failed"] <= 0.01 * checks["draws"]
+    assert checks["untreated_residual_max"] < 1e-8
+    assert checks["ccl2_above_baseline"] == 0
+    assert checks["ccl2_2miu_not_below_1miu"] == 0
+
+
+def test_fitted_hazard_ratios_and_deaths_lie_inside_the_replicates():
+    checks = json.loads((RESULTS / "checks.json").read_text())
+    for row in checks["replicates"]:
+        if row["version"] == "model" and row["id"] in ("hr_all", "hr_low", "hr_high", "dead_placebo", "dead_il2"):
+            assert row["inside"], row
+
+
+def test_the_effect_is_not_sharper_than_ninety_deaths_can_make_it():
+    found = {r["id"]: r for r in rows("mirocals/targets.csv")}
+    low, high = (np.exp(float(found[i]["posterior_median"])) for i in ("hr_low", "hr_high"))
+    assert not (low < 0.6 and high > 1.3)
+    for id in ("hr_all", "hr_low"):
+        width = float(found[id]["posterior_q975"]) - float(found[id]["posterior_q025"])
+        assert width > 0.5 * 2 * 1.96 * float(found[id]["se"]) * np.sqrt(0.5)
+
+
+def test_simulate_draws_from_the_posterior():
+    s = il2.simulate("imodals-2miu", until=10, save=[7], draws=40, seed=3)
+    assert s.manifest["drawn_from"] == "posterior"
+    assert s.calibrated
+    prior = il2.simulate("imodals-2miu", until=10, save=[7], draws=40, parameters=il2.load_parameters("prior"))
+    assert prior.manifest["drawn_from"] == "prior"
+    assert np.std(s.values("treg_percent")) < np.std(prior.values("treg_percent"))
+    slow = il2.load_parameters().replace(il2_clearance=200)
+    own = il2.simulate("imodals-2miu", until=10, save=[7], draws=8, parameters=slow)
+    column = [p.id for p in own.kernel.blueprint.parameters].index("il2_clearance")
+    assert np.allclose(own.run.parameters[:, column], 200)
