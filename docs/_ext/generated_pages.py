@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from pathlib import Path
 
@@ -78,7 +80,10 @@ def parameter_pages(model, parameters, entries) -> str:
             symbol = f" (${model.quantities[r.id].latex}$)" if r.id in model.quantities else ""
             bounds = f"{r.bounds[0]:g} to {r.bounds[1]:g}" if r.bounds else "none"
             status = r.status + ("" if r.confirmed else ", unconfirmed")
-            out.append(f"\n### `{r.id}`\n\n{r.name}{symbol}: **{r.value:g} {r.unit}**\n\n")
+            value = f"**{r.value:g} {r.unit}**"
+            if r.calibrated is not None:
+                value = f"**{r.calibrated:.4g} {r.unit}** (fit {r.fit}; start {r.value:g})"
+            out.append(f"\n### `{r.id}`\n\n{r.name}{symbol}: {value}\n\n")
             out.append(f"- status: {status}; bounds: {bounds}; prior: {r.prior or 'fixed'}")
             out.append(f"; patients: {r.spread_text}\n" if r.spread else "\n")
             out.append(f"- {r.note}\n- sources: {', '.join(cite(s, entries) for s in r.sources)}\n")
@@ -96,6 +101,99 @@ def symbols(model) -> str:
     return "".join(out)
 
 
+def target_page(entries) -> str:
+    from il2model.calibration.endpoints import ENDPOINTS, STAGES
+    from il2model.calibration.targets import WEIGHTS, load_targets
+
+    found = load_targets()
+    rule = ", ".join(f"{status} x {w:g}" for status, w in WEIGHTS.items())
+    out = [HEAD, "# Targets\n\nEvery published number that the calibration reads (`calibration/targets/*.toml`). "]
+    out.append(f"Its standard error is multiplied by one rule for its status: {rule}. *Fit* enters the likelihood, ")
+    out.append(
+        "*check* is only compared. Estimates and errors of hazard ratios are on the log scale in the likelihood.\n"
+    )
+    for stage in STAGES:
+        out.append(f"\n## Stage {stage}\n\n")
+        out.append("| target | trial | endpoint | arm, day | published | SE used | law | use | status | source |\n")
+        out.append("|---|---|---|---|---|---|---|---|---|---|\n")
+        for t in found.of(stage):
+            where = " ".join(t.arms[:2]) + (" ..." if len(t.arms) > 2 else "")
+            where += "" if t.day is None else f", t = {t.day:g}"
+            published = ", ".join(map(str, t.counts)) if t.counts else f"{t.text(t.estimate)} {t.unit}"
+            used = f"{t.weight * t.se:.3g}" if t.se == t.se and t.se > 0 and not t.counts else ""
+            status = t.status + (f" (spread {t.spread_status})" if t.spread_status != t.status else "")
+            law = t.form + (", joint" if t.joint else "")
+            out.append(
+                f"| `{t.id}` | {t.trial} | `{t.endpoint}` | {where} | {published} | {used} | {law} | {t.use} | "
+                f"{status} | {cite(t.source, entries)} |\n"
+            )
+        notes = [f"- `{t.id}`: {t.note}\n" for t in found.of(stage) if t.note]
+        out.append("\n" + "".join(notes))
+    out.append("\n## Endpoints\n\n| endpoint | unit | stage | meaning |\n|---|---|---|---|\n")
+    out += [f"| `{i}` | {e.unit} | {e.stage} | {e.meaning} |\n" for i, e in ENDPOINTS.items()]
+    out.append("\n## Nuisances of the studies\n\n| id | meaning | prior | unit |\n|---|---|---|---|\n")
+    out += [f"| `{n.id}` | {n.name} | {n.prior} | {n.unit} |\n" for n in found.nuisances.values()]
+    return "".join(out)
+
+
+def fit_page() -> str:
+    from il2model.calibration.endpoints import STAGES
+    from il2model.report.calibration import read_table, short
+    from il2model.resources import data_dir
+
+    home = data_dir("calibration") / "results"
+    out = [HEAD, "# Fits\n\nThe fits that ship, as `calibration/results/` holds them. Intervals are 2.5 to 97.5 %.\n"]
+    for stage in STAGES:
+        if not (home / stage / "parameters.csv").exists():
+            continue
+        timing = json.loads((home / stage / "timing.json").read_text())
+        out.append(f"\n## Stage {stage}\n\n{timing['wall_seconds'] / 60:.0f} minutes on two cores, ")
+        out.append(f"{timing['peak_memory_of_a_process_MB']:.0f} MB at most in a process.\n\n")
+        out.append("| parameter | unit | median (interval) | prior | shift | contraction | verdict | R-hat | ESS |\n")
+        out.append("|---|---|---|---|---|---|---|---|---|\n")
+        for r in read_table(home / stage / "parameters.csv"):
+            unit = short(r["unit"])
+            out.append(
+                f"| `{r['id']}` | {unit} | {short(r['q500'])} ({short(r['q025'])} to {short(r['q975'])}) | "
+                f"{short(r['prior_q025'])} to {short(r['prior_q975'])} | {r['shift']:.2f} | {r['contraction']:.2f} | "
+                f"{r['verdict']} | {r['rhat']:.4f} | {min(r['ess_bulk'], r['ess_tail']):.0f} |\n"
+            )
+        out.append("\n| target | use | published | model | distance [SE] |\n|---|---|---|---|---|\n")
+        for r in read_table(home / stage / "targets.csv"):
+            scale = math.exp if r["log"] is True else float
+            a, b, c, d = (
+                short(scale(r[k])) for k in ("published", "posterior_median", "posterior_q025", "posterior_q975")
+            )
+            out.append(f"| `{r['id']}` | {r['use']} | {a} | {b} ({c} to {d}) | {short(r['distance_in_se'])} |\n")
+    for stage in ("imodals", "mirocals"):
+        rows = read_table(home / f"structures-{stage}.csv")
+        if not rows:
+            continue
+        shown = ("hr_all", "hr_low", "hr_high") if stage == "mirocals" else ("imodals_1miu", "imodals_2miu")
+        out.append(f"\n## Structures, stage {stage}\n\n| structure | meaning | ln evidence | weight | ")
+        out.append(" | ".join(shown) + " |\n|---|---|---|---|" + "---|" * len(shown) + "\n")
+        for r in rows:
+            cells = [
+                f"{short(r[i])} ({short(r[i + '_q05'])} to {short(r[i + '_q95'])})" if r[i] != "" else "" for i in shown
+            ]
+            out.append(
+                f"| {r['structure']} | {r['meaning']} | {short(r['ln_evidence'])} | {short(r['weight'])} | "
+                + " | ".join(cells)
+                + " |\n"
+            )
+        out.append("\nIntervals of structures are 5 to 95 %.\n")
+    if (home / "checks.json").exists():
+        checks = json.loads((home / "checks.json").read_text())
+        out.append("\n## Trials of the published size\n\n| figure | version | published | median | interval | ")
+        out.append("percentile | inside |\n|---|---|---|---|---|---|---|\n")
+        for r in checks["replicates"]:
+            out.append(
+                f"| `{r['id']}` | {r['version']} | {r['published']} | {r['median']} | {r['q025']} to {r['q975']} | "
+                f"{r['percentile']:.3f} | {short(r['inside'])} |\n"
+            )
+    return "".join(out)
+
+
 def write(app) -> None:
     from il2model.model.assembly import builtin
     from il2model.parameters import bibliography, load_parameters
@@ -108,6 +206,8 @@ def write(app) -> None:
         "equations.md": equations(model),
         "parameters.md": parameter_pages(model, parameters, bibliography(data_dir("parameters"))),
         "glossary.md": symbols(model),
+        "targets.md": target_page(bibliography(data_dir("parameters"))),
+        "fits.md": fit_page(),
     }
     for name, text in pages.items():
         target = folder / name
