@@ -12,6 +12,8 @@ from ._version import __version__
 
 #: Public names and where they live; each is imported when first used.
 _HOMES = {
+    "Agent": "trial.design",
+    "Arm": "trial.design",
     "Cohort": "population.cohort",
     "Dose": "simulation.regimen",
     "Posterior": "posterior",
@@ -24,11 +26,15 @@ _HOMES = {
     "Solution": "observables.solution",
     "SolverOptions": "kernels.problem",
     "Status": "kernels.problem",
+    "TrialDesign": "trial.design",
+    "TrialResult": "trial.run",
     "UnitError": "errors",
     "UnknownNameError": "errors",
+    "Visit": "trial.design",
     "calibrate": "calibration.fit",
     "load_parameters": "parameters",
     "load_targets": "calibration.targets",
+    "run_trial": "trial.run",
     "sensitivities": "api",
     "simulate": "api",
 }
@@ -55,6 +61,12 @@ if TYPE_CHECKING:
     from .posterior import Posterior as Posterior
     from .simulation.regimen import Dose as Dose
     from .simulation.regimen import Regimen as Regimen
+    from .trial.design import Agent as Agent
+    from .trial.design import Arm as Arm
+    from .trial.design import TrialDesign as TrialDesign
+    from .trial.design import Visit as Visit
+    from .trial.run import TrialResult as TrialResult
+    from .trial.run import run_trial as run_trial
 
 
 def __getattr__(name: str) -> Any:

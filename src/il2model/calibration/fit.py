@@ -138,13 +138,25 @@ def design_hash(problem: Problem) -> str:
     published = [{k: v for k, v in vars(t).items() if k not in ("note", "source", "file")} for t in problem.fitted]
     joints = [problem.targets.joints[j] for j in sorted({t.joint for t in problem.fitted if t.joint})]
     parts = [
-        problem.simulator.kernel.blueprint.fingerprint, problem.simulator.parameters.fingerprint(),
+        problem.simulator.kernel.blueprint.fingerprint, repr(_numbers(problem)),
         repr(problem.simulator.size), repr(published), repr(changed), repr(problem.coordinates),
         *(repr((j.members, j.correlation.tolist(), j.given, j.given_correlation)) for j in joints),
         *(repr(problem.map.priors[i]) for i in problem.map.ids),
         *(hashlib.sha256(e.values.tobytes()).hexdigest() for e in problem.earlier),
     ]  # fmt: skip
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _numbers(problem: Problem) -> list[tuple[str, float, str, str]]:
+    """Return every start value and spread that the likelihood can use; labels of patients are none of them."""
+    parameters = problem.simulator.parameters
+    known = {p.id for p in problem.simulator.kernel.blueprint.parameters}
+    used = [
+        (i, parameters[i], r.unit, r.spread_text)
+        for i, r in parameters.records.items()
+        if i in known or not r.fixed or i.startswith(("correlation_", "inclusion_"))
+    ]
+    return sorted(used)
 
 
 def _optimum(problem: Problem, options: SamplerOptions, home: Path, resume: bool, say: Say) -> Optimum:

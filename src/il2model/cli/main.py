@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..errors import Il2modelError, InputError, SimulationError, unknown_name
-from . import calibrate, demo, parameters, report, simulate
+from . import calibrate, demo, parameters, report, simulate, trial
 from .parsing import Parser
 
 DESCRIPTION = "Low-dose interleukin-2 in ALS: from dose to Treg to survival. Research use only; no clinical advice."
@@ -25,6 +25,7 @@ def build_parser() -> Parser:
     demo.add(commands)
     calibrate.add(commands)
     report.add(commands)
+    trial.add(commands)
     return parser
 
 

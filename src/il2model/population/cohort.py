@@ -6,7 +6,7 @@ whatever the size of the cohort, the order or the number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 
 #: Designs: whether patients are screened, and whether a run-in precedes day 0.
 DESIGNS: Mapping[str, bool] = {"mirocals": True, "unselected": False}
+#: What no equation uses.
+LABELS = ("age", "male", "bulbar")
 _TRIES = 200
 _CHUNK = 8192
 
@@ -126,7 +128,7 @@ class Cohort:
         kernel = kernel if kernel is not None else builtin_kernel()
         sampler = _Sampler(kernel, values)
         varied = np.empty((n, len(sampler.ids)))
-        labels = {name: np.empty(n) for name in ("age", "male")}
+        labels = {name: np.empty(n) for name in LABELS}
         screened = 0
         for start in range(0, n, _CHUNK):
             part = slice(start, min(start + _CHUNK, n))
@@ -155,6 +157,32 @@ class Cohort:
         labels = {k: v[rows] for k, v in self.labels.items()}
         return replace(self, varied=self.varied[rows], labels=labels, first=self.first + first)
 
+    def only(self, mask: NDArray[np.bool_]) -> Cohort:
+        """Return the subjects marked True."""
+        return replace(self, varied=self.varied[mask], labels={k: v[mask] for k, v in self.labels.items()})
+
+    def changed(self, values: Mapping[str, Floats]) -> Cohort:
+        """Return the cohort with other parameters, each (subject,) in model units."""
+        names = [p.id for p in self.kernel.blueprint.parameters]
+        columns = list(self.columns)
+        varied = np.array(self.varied)
+        for id, column in values.items():
+            if id not in names:
+                raise unknown_name("parameter", id, names)
+            if names.index(id) not in columns:
+                columns.append(names.index(id))
+                varied = np.column_stack([varied, np.zeros(len(varied))])
+            varied[:, columns.index(names.index(id))] = column
+        return replace(self, columns=tuple(columns), varied=varied)
+
+    @classmethod
+    def join(cls, parts: Sequence[Cohort]) -> Cohort:
+        """Return one cohort of parts of the same design and parameters."""
+        first = parts[0]
+        labels = {k: np.concatenate([p.labels[k] for p in parts]) for k in first.labels}
+        varied = np.concatenate([p.varied for p in parts])
+        return replace(first, varied=varied, labels=labels, screened=sum(p.screened for p in parts))
+
     @cached_property
     def baseline(self) -> Mapping[str, Floats]:
         """Observables of every subject on day 0."""
@@ -172,6 +200,7 @@ class Cohort:
         rows = {
             "age [year]": self["age"],
             "men [share]": self["male"],
+            "bulbar onset [share]": self["bulbar"],
             "onset to day 0 [month]": (self["onset_to_screening"] + self["run_in"]) / month,
             "ALSFRS-R [point]": self.baseline["alsfrs_r"],
             "SVC [% predicted]": self.baseline["svc"],
@@ -204,12 +233,12 @@ class _Sampler:
         if SETTLED in self.patients.names and SETTLED not in self.ids:
             self.ids.append(SETTLED)
         self.columns = tuple(self.patients.names.index(i) for i in self.ids)
-        self.width = self.patients.width + 3  # age, sex, run-in
+        self.width = self.patients.width + 4  # age, sex, site of onset, run-in
 
     def subjects(self, seed: int, first: int, count: int, screening: bool) -> tuple[Floats, dict[str, Floats], int]:
         """Return varied parameters and labels of subjects first..first+count, and how many were screened."""
         varied = np.empty((count, len(self.ids)))
-        labels = {name: np.empty(count) for name in ("age", "male")}
+        labels = {name: np.empty(count) for name in LABELS}
         waiting, screened = np.arange(count), 0
         for attempt in range(_TRIES):
             u = keyed_uniforms(seed, attempt, first, count, self.width)[waiting]
@@ -228,7 +257,7 @@ class _Sampler:
         )
 
     def labels(self, u: Floats) -> dict[str, Floats]:
-        """Return what no equation uses: age and sex."""
+        """Return what no equation uses: age, sex, site of onset."""
         from scipy.special import ndtri
 
         age = self.values.record("age_median").spread
@@ -237,6 +266,7 @@ class _Sampler:
         return {
             "age": self.values["age_median"] + age["sd"] * ndtri(np.clip(u[:, n], 1e-12, 1 - 1e-12)),
             "male": (u[:, n + 1] < self.values["male_share"]).astype(float),
+            "bulbar": (u[:, n + 2] < self.values["bulbar_share"]).astype(float),
         }
 
     def included(self, rows: Floats, u: Floats) -> NDArray[np.bool_]:

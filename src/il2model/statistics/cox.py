@@ -107,8 +107,10 @@ def cox(time: Floats, event: NDArray[np.bool_], covariates: Floats) -> CoxFit:
             break
     else:
         return _nothing(Z.shape[1])
-    with np.errstate(all="ignore"):
+    try:
         covariance = np.linalg.inv(information) / np.outer(sd, sd)
+    except np.linalg.LinAlgError:  # columns that say the same
+        return _nothing(Z.shape[1])
     if (np.diag(covariance) * sd**2 > 1e4).any():  # flat: the estimate is at infinity
         return _nothing(Z.shape[1])
     return CoxFit(beta / sd, covariance, value, null)

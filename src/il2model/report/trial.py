@@ -1,0 +1,60 @@
+"""The page of a trial: tables, figure and how it was made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from .._version import __version__
+from ..trial.run import TrialResult
+from .calibration import short
+from .embed import embedded
+
+
+def write_trial(result: TrialResult, folder: Path) -> Path:
+    """Write page, figure, summary (CSV), replicates (NetCDF) and manifest to `folder`; return the page."""
+    import xarray as xr
+    from jinja2 import Environment, PackageLoader, select_autoescape
+
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = result.summary()
+    frame.drop(columns=[c for c in ("sentence",) if c in frame]).to_csv(folder / "summary.csv", float_format="%.6g")
+    data = xr.Dataset(
+        {
+            "value": (("replicate", "name"), result.table),
+            "without_effect": (("replicate", "name"), result.null),
+            "kaplan_meier": (("replicate", "arm", "day"), result.curves),
+        },
+        coords={"day": result.days},
+        attrs={"names": json.dumps(result.names), "arms": json.dumps([a.name for a in result.design.arms])},
+    )
+    data.to_netcdf(folder / "replicates.nc", engine="scipy")
+    figure = result.plot()
+    figure.savefig(folder / "trial.png", dpi=140)
+    environment = Environment(loader=PackageLoader("il2model.report"), autoescape=select_autoescape())
+    environment.filters["short"] = short
+    power, error = result.power()
+    markers = []
+    for id, unit in (("treg_percent", "points"), ("plasma_ccl2", "%"), ("csf_pnfh", "%"), ("plasma_nfl", "%")):
+        for visit in result.design.visits[1:]:
+            cells = []
+            for arm in result.design.arms:
+                name = f"{id}[{arm.name}]@{visit.day:g}"
+                if name in result.names:
+                    cells.append(np.nanquantile(result[name], (0.5, 0.025, 0.975)).tolist())
+            if cells:
+                markers.append({"id": id, "unit": unit, "day": visit.day, "cells": cells})
+    html = environment.get_template("trial.html").render(
+        name=result.design.name, rows=frame.reset_index().to_dict("records"), version=__version__,
+        sentences=[s for s in frame["sentence"] if isinstance(s, str)] if "sentence" in frame else [],
+        replicates=len(result.table), patients=result.design.patients, arms=[a.name for a in result.design.arms],
+        power=power, error=error, type_one=result.type_one_error(), calibrated=result.manifest.get("calibrated"),
+        figure=embedded(figure), markers=markers, refused=result.refused,
+        manifest=json.dumps(dict(result.manifest), indent=1),
+    )  # fmt: skip
+    page = folder / "index.html"
+    page.write_text(html, encoding="utf8")
+    (folder / "manifest.json").write_text(json.dumps(dict(result.manifest), indent=1) + "\n", encoding="utf8")
+    return page

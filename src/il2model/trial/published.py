@@ -1,0 +1,108 @@
+"""What MIROCALS published, beside the replicates: interval, percentile, and a sentence for each figure."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..kernels.problem import Floats
+from ..resources import data_dir
+
+if TYPE_CHECKING:
+    from .run import TrialResult
+
+#: The published figure of each analysis, by its id in calibration/targets/mirocals.toml.
+FIGURES: Mapping[str, tuple[str, str]] = {
+    "all": ("hr_all", "hazard ratio, all patients"),
+    "low_pnfh": ("hr_low", "hazard ratio, CSF pNFH 750 to 3700 pg/mL"),
+    "high_pnfh": ("hr_high", "hazard ratio, CSF pNFH above 3700 pg/mL"),
+    "adjusted_main": ("hr_main", "hazard ratio at CSF pNFH 0, beside the interaction"),
+    "interaction": ("hr_interaction", "ratio of hazard ratios per pg/mL of CSF pNFH"),
+    "dead[placebo]": ("dead_placebo", "share dead at 640 days, placebo"),
+    "dead[2 MIU]": ("dead_il2", "share dead at 640 days, 2 MIU"),
+}
+#: Analyses without a published figure in public text.
+OTHERS: Mapping[str, str] = {"adjusted_all": "hazard ratio adjusted for CSF pNFH, ALSFRS-R and age"}
+
+
+@cache
+def _targets() -> Mapping[str, Any]:
+    path = data_dir("calibration") / "targets" / "mirocals.toml"
+    found: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf8"))["targets"]
+    return found
+
+
+def published(analysis: str) -> tuple[float, float, float] | None:
+    """Return a published figure with its 95 % interval on its natural scale, or None."""
+    if analysis not in FIGURES:
+        return None
+    row = _targets()[FIGURES[analysis][0]]
+    if "count" in row:
+        events, n = row["count"]
+        p = events / n
+        half = 1.96 * math.sqrt(p * (1 - p) / n)
+        return p, p - half, p + half
+    values = (float(row["estimate"]), float(row["low"]), float(row["high"]))
+    if analysis == "interaction":  # the target is per 1,000 pg/mL
+        values = tuple(v**0.001 for v in values)
+    return values
+
+
+def comparison(result: TrialResult) -> list[dict[str, Any]]:
+    """Return a row per analysis; published values stand beside a MIROCALS-like trial only."""
+    rows = []
+    beside = result.design.name == "mirocals"
+    shares = [n for n in result.names if n.startswith("dead[")]
+    for name in [*(n for n in FIGURES if not n.startswith("dead[")), *OTHERS, *shares]:
+        if name not in result.names:
+            continue
+        scale = np.asarray if name.startswith("dead[") else np.exp
+        values = scale(result[name])
+        null = scale(result.null[:, result.names.index(name)])
+        low, middle, high = _quantiles(values)
+        row: dict[str, Any] = {
+            "analysis": name, "meaning": FIGURES.get(name, ("", OTHERS.get(name, "share dead at the end")))[1],
+            "median": middle, "q025": low, "q975": high, "without_estimate": float(np.isnan(values).mean()),
+        }  # fmt: skip
+        known = published(name) if beside else None
+        if known is not None:
+            row |= {
+                "published": known[0], "published_low": known[1], "published_high": known[2],
+                "percentile": _percentile(values, known[0]), "percentile_no_effect": _percentile(null, known[0]),
+            }  # fmt: skip
+            row["sentence"] = sentence(row)
+        rows.append(row)
+    return rows
+
+
+def _quantiles(values: Floats) -> tuple[float, float, float]:
+    if np.isnan(values).all():
+        return (float("nan"),) * 3
+    low, middle, high = np.nanquantile(values, (0.025, 0.5, 0.975))
+    return float(low), float(middle), float(high)
+
+
+def _percentile(values: Floats, at: float) -> float:
+    """Return the share of estimates below, counting equal ones by half."""
+    x = values[np.isfinite(values)]
+    if len(x) == 0:
+        return float("nan")
+    return float((x < at - 1e-12).mean() + 0.5 * (np.abs(x - at) <= 1e-12).mean())
+
+
+def sentence(row: Mapping[str, Any]) -> str:
+    """Say where a published figure falls among the replicates."""
+    digits = 5 if row["analysis"] == "interaction" else 2
+    inside = row["q025"] <= row["published"] <= row["q975"]
+    words = "inside" if inside else "OUTSIDE"
+    value, middle, low, high = (f"{row[k]:.{digits}f}" for k in ("published", "median", "q025", "q975"))
+    at, null = (f"{100 * row[k]:.1f}" for k in ("percentile", "percentile_no_effect"))
+    return (
+        f"{row['meaning'][0].upper()}{row['meaning'][1:]}: published {value}; replicates {middle} ({low} to {high}); "
+        f"it lies {words} their central 95 %, at percentile {at} ({null} without an effect)."
+    )
