@@ -259,3 +259,54 @@ def test_imodals_has_three_arms_and_its_treg_rise():
     assert abs(np.median(result["treg_percent[placebo]@7"])) < 0.3
     assert np.median(result["plasma_ccl2[2 MIU]@7"]) < -5
     assert "all[2 MIU]" in result.names
+
+
+def test_power_of_a_known_ratio_grows_with_size_and_says_what_80_percent_needs():
+    from il2model.trial.power import power_study
+
+    study = power_study("mirocals", cuts=[None], sizes=[60, 240], hazard_ratio=0.5, replicates=80, pool=120, seed=1)
+    table = study.table.set_index(["endpoint", "per_arm"])
+    assert table.loc[("log_rank", 240), "power"] > table.loc[("log_rank", 60), "power"] + 0.2
+    events = 4 * (norm.ppf(0.975) + norm.ppf(0.8)) ** 2 / np.log(2) ** 2
+    share = table.loc[("log_rank", 240), "deaths"] / 480
+    needed = table.loc[("log_rank", 240), "for_80_percent"]
+    assert 2 * needed * share == pytest.approx(events, rel=0.15)
+    assert study.plot() is not None
+    with pytest.raises(InputError, match="endpoint"):
+        power_study("mirocals", endpoints=["p"])
+
+
+def test_a_search_keeps_its_limits_and_marks_a_front():
+    from il2model.trial.optimise import optimise
+
+    limit = 40.0
+    search = optimise(
+        limits={"eosinophil_count": 400.0}, injections_per_year=limit, patients=8, generations=1, draws=2, until=300.0
+    )
+    allowed = search.table[search.table["allowed"]]
+    assert (allowed["injections_per_year"] <= limit + 1e-9).all()
+    assert (allowed["eosinophil_count"] <= 400.0).all()
+    front = search.table[search.table["front"]]
+    assert front["survival_difference"].is_monotonic_increasing
+    assert (front["low"] <= front["high"]).all()
+    for _, row in front.iterrows():
+        fewer = allowed[allowed["injections_per_year"] <= row["injections_per_year"]]
+        assert row["survival_difference"] >= fewer["survival_difference"].max()
+    with pytest.raises(InputError, match="eosinophil_count"):
+        optimise(limits={"eosinophils": 3.0})
+
+
+def test_the_design_commands_refuse_nonsense(capsys):
+    for command in (
+        ["power", "--cuts", "low", "--replicates", "2"],
+        ["power", "--sizes", "many"],
+        ["power", "--sizes", "1", "--replicates", "2"],
+        ["power", "--design", "miro"],
+        ["optimize", "--limit", "eosinophil_count"],
+        ["optimize", "--limit", "eosinophil_count=x"],
+        ["optimize", "--objective", "happiness"],
+        ["optimize", "--patients", "1"],
+    ):
+        assert main(command) == 2, command
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 8

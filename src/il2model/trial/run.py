@@ -320,9 +320,9 @@ def run_trial(
             if saved is not None:
                 rows[k], nulls[k], curves[k] = saved
             else:
-                data = draw_trial(people, plan, _stream(seed, 2 * k))
+                data = draw_trial(people, plan, stream(seed, 2 * k))
                 rows[k], curves[k] = analyse(data, plan), _km(data, plan, days)
-                null = draw_trial(empty, plan, _stream(seed, 2 * k + 1))
+                null = draw_trial(empty, plan, stream(seed, 2 * k + 1))
                 nulls[k] = analyse(null, plan)
                 store.put(k, rows[k], nulls[k], curves[k])
             done += 1
@@ -354,7 +354,8 @@ def posterior_sets(values: ParameterSet, draws: int, seed: int) -> list[Paramete
     return [values.replace({i: float(v[k]) for i, v in table.items()}) for k in range(draws)]
 
 
-def _stream(seed: int, number: int) -> np.random.Generator:
+def stream(seed: int, number: int) -> np.random.Generator:
+    """Return the random stream of one replicate."""
     return np.random.Generator(np.random.Philox(key=np.array([seed, 900_000_000 + number], dtype=np.uint64)))
 
 
