@@ -268,7 +268,7 @@ def test_power_of_a_known_ratio_grows_with_size_and_says_what_80_percent_needs(m
     # patients of one hazard: among unlike ones the marginal ratio is nearer to 1
     monkeypatch.setattr(power, "build_pool", lambda *_, **__: exponential())
     study = power_study(
-        "mirocals", cuts=[None], sizes=[60, 240], endpoints=["log_rank"], hazard_ratio=0.5, replicates=200, seed=1
+        two_arms(60), cuts=[None], sizes=[60, 240], endpoints=["log_rank"], hazard_ratio=0.5, replicates=200, seed=1
     )
     table = study.table.set_index(["endpoint", "per_arm"])
     assert table.loc[("log_rank", 240), "power"] > table.loc[("log_rank", 60), "power"] + 0.2

@@ -51,7 +51,8 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
         sentences=[s for s in frame["sentence"] if isinstance(s, str)] if "sentence" in frame else [],
         replicates=len(result.table), patients=result.design.patients, arms=[a.name for a in result.design.arms],
         power=power, error=error, type_one=result.type_one_error(), calibrated=result.manifest.get("calibrated"),
-        figure=embedded(figure), markers=markers, refused=result.refused,
+        baseline=result.baseline().reset_index().to_dict("records"), figure=embedded(figure), markers=markers,
+        refused=result.refused,
         manifest=json.dumps(dict(result.manifest), indent=1),
     )  # fmt: skip
     page = folder / "index.html"

@@ -53,6 +53,35 @@ def published(analysis: str) -> tuple[float, float, float] | None:
     return values
 
 
+def baseline_rows(covariates: Mapping[str, Floats]) -> list[dict[str, Any]]:
+    """Return what the virtual patients are like on day 0, beside what MIROCALS published."""
+    from ..parameters import load_parameters
+
+    known = load_parameters("prior")
+    counts = np.array(_targets()["strata"]["counts"])
+    share = counts / counts.sum()
+    pnfh = covariates["csf_pnfh"]
+    rows: list[dict[str, Any]] = []
+
+    def add(name: str, values: Floats, published: float | None, *, spread: bool = True) -> None:
+        low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+        row = {"name": name, "value": float(middle if spread else values.mean()), "published": published}
+        rows.append(row | ({"q25": float(low), "q75": float(high)} if spread else {}))
+
+    add("age, years", covariates["age"], known["age_median"])
+    add("men, share", covariates["male"], known["male_share"], spread=False)
+    add("bulbar onset, share", covariates["bulbar"], None, spread=False)
+    add("onset to day 0, months", covariates["months_since_onset"], None)
+    add("ALSFRS-R, points", covariates["alsfrs_r"], None)
+    add("SVC, % predicted", covariates["svc"], None)
+    add("CSF pNFH, pg/mL", pnfh, None)
+    add("CSF pNFH below 750, share", (pnfh < 750).astype(float), float(share[0]), spread=False)
+    add("CSF pNFH 750 to 3700, share", ((pnfh >= 750) & (pnfh <= 3700)).astype(float), float(share[1]), spread=False)
+    add("CSF pNFH above 3700, share", (pnfh > 3700).astype(float), float(share[2]), spread=False)
+    add("plasma NfL, pg/mL", covariates["plasma_nfl"], None)
+    return rows
+
+
 def comparison(result: TrialResult) -> list[dict[str, Any]]:
     """Return a row per analysis; published values stand beside a MIROCALS-like trial only."""
     rows = []

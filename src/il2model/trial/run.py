@@ -175,6 +175,8 @@ class TrialResult:
     hr_curve : (3, bin)
         CSF pNFH, expected HR of its bin, patients in the bin.
     manifest : mapping
+    covariates : {name: (patient,)}
+        Of the virtual patients (of the first parameter set).
     """
 
     design: TrialDesign
@@ -187,6 +189,7 @@ class TrialResult:
     hr_curve: Floats
     refused: int
     manifest: Mapping[str, Any]
+    covariates: Mapping[str, Floats]
 
     def __getitem__(self, name: str) -> Floats:
         """Return one column of the replicates."""
@@ -221,6 +224,15 @@ class TrialResult:
         from .published import comparison
 
         return pd.DataFrame(comparison(self)).set_index("analysis")
+
+    def baseline(self) -> pd.DataFrame:
+        """Return what the virtual patients are like on day 0, published values beside them."""
+        import pandas as pd
+
+        from .published import baseline_rows
+
+        frame = pd.DataFrame(baseline_rows(self.covariates)).set_index("name")
+        return frame if self.design.name == "mirocals" else frame.drop(columns="published")
 
     def plot(self) -> Figure:
         """Draw survival overall and by stratum, and the hazard ratio against CSF pNFH."""
@@ -304,12 +316,14 @@ def run_trial(
     strata: list[Mapping[str, Floats]] = []
     shapes: list[Floats] = []
     refused, done = 0, 0
+    first_covariates: Mapping[str, Floats] = {}
     for number, one in enumerate(sets):
         # the patients of a draw are his own: the pool's seed goes with the draw
         people = build_pool(plan, size, seed=seed + 1000 * number, parameters=one, threads=threads)
         if people.hazard[..., -1].max() <= 0:
             raise InputError("No event is possible in this trial: every hazard is zero.")
         refused += people.refused
+        first_covariates = people.covariates if number == 0 else first_covariates
         if hazard_ratio is not None:
             people = people.with_hazard_ratio(hazard_ratio)
         strata.append(_expected(people, plan, days))
@@ -335,7 +349,7 @@ def run_trial(
         plan, names, np.array([[rows[k][n] for n in names] for k in order]),
         np.array([[nulls[k][n] for n in names] for k in order]), days, np.array([curves[k] for k in order]),
         {key: np.mean([s[key] for s in strata], axis=0) for key in strata[0]}, _mean_curve(shapes), refused,
-        record,
+        record, first_covariates,
     )  # fmt: skip
 
 
