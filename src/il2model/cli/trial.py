@@ -78,10 +78,18 @@ def run(args: argparse.Namespace) -> int:
 
 def as_json(result: Any) -> dict[str, Any]:
     """Return the analyses as plain data, published values beside them; no value is NaN."""
+    from ..trial.published import others
+
     found: dict[str, Any] = {}
     frame = result.summary()
     for name, row in frame.iterrows():
-        kind = "share" if str(name).startswith("dead[") else "hr"
+        kind = (
+            "share"
+            if str(name).startswith("dead[")
+            else "value"
+            if str(name) in others() and str(name) != "ratio_high_low"
+            else "hr"
+        )
         entry: dict[str, Any] = {kind: {k: _clean(row[k]) for k in ("median", "q025", "q975")}}
         for key in ("published", "published_low", "published_high", "percentile", "percentile_no_effect"):
             if key in row and not _missing(row[key]):
@@ -114,7 +122,7 @@ def as_text(result: Any) -> str:
     frame = result.summary()
     lines.append(f"{'':24s}{'published':>22s}{'replicates, median (95 %)':>34s}{'percentile':>12s}{'no effect':>11s}")
     for name, row in frame.iterrows():
-        digits = 5 if name == "interaction" else 2
+        digits = {"interaction": 5, "interaction_p": 3, "pnfh_at_hr_1": 0}.get(str(name), 2)
         ours = f"{row['median']:.{digits}f} ({row['q025']:.{digits}f} to {row['q975']:.{digits}f})"
         theirs = percentile = null = ""
         if "published" in row and not _missing(row["published"]):

@@ -20,7 +20,9 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     frame = result.summary()
-    frame.drop(columns=[c for c in ("sentence",) if c in frame]).to_csv(folder / "summary.csv", float_format="%.6g")
+    frame.drop(columns=[c for c in ("sentence", "mean") if c in frame]).to_csv(
+        folder / "summary.csv", float_format="%.6g"
+    )
     data = xr.Dataset(
         {
             "value": (("replicate", "name"), result.table),

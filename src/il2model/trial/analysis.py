@@ -65,10 +65,13 @@ def survival_analyses(data: TrialData, arm: int = 1) -> dict[str, float]:
     -------
     dict
         all, low_pnfh, high_pnfh: unadjusted ln HR; adjusted_main and interaction (per
-        pg/mL): Cox model with treatment, CSF pNFH and their product; adjusted_all:
-        with CSF pNFH, ALSFRS-R and age; se_all; log_rank_z and log_rank_p. NaN where
-        no estimate exists.
+        pg/mL): Cox model with treatment, CSF pNFH and their product, interaction_p its
+        Wald p and pnfh_at_hr_1 where it crosses 1 (pg/mL); ratio_high_low (ln);
+        adjusted_all: with CSF pNFH, ALSFRS-R and age; se_all; log_rank_z and log_rank_p.
+        NaN where no estimate exists.
     """
+    from scipy.special import ndtr
+
     rows = (data.arm == 0) | (data.arm == arm)
     treated = (data.arm[rows] == arm).astype(float)
     time, died = data.time[rows], data.died[rows]
@@ -80,8 +83,12 @@ def survival_analyses(data: TrialData, arm: int = 1) -> dict[str, float]:
         some = part.any()
         found[name] = float(cox(time[part], died[part], treated[part]).coefficients[0]) if some else float("nan")
     x = pnfh / 1000
-    both = cox(time, died, np.c_[treated, x, treated * x]).coefficients
-    found |= {"adjusted_main": float(both[0]), "interaction": float(both[2]) / 1000}
+    fit = cox(time, died, np.c_[treated, x, treated * x])
+    main, slope = float(fit.coefficients[0]), float(fit.coefficients[2])
+    found |= {"adjusted_main": main, "interaction": slope / 1000}
+    found["interaction_p"] = float(2 * ndtr(-abs(slope / fit.standard_errors[2])))
+    found["ratio_high_low"] = found["high_pnfh"] - found["low_pnfh"]
+    found["pnfh_at_hr_1"] = -1000 * main / slope if main * slope < 0 else float("nan")
     others = np.c_[treated, x, data.covariates["alsfrs_r"][rows], data.covariates["age"][rows]]
     found["adjusted_all"] = float(cox(time, died, others).coefficients[0])
     z, p = log_rank(time, died, treated == 1)

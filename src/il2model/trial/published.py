@@ -31,6 +31,13 @@ OTHERS: Mapping[str, str] = {"adjusted_all": "hazard ratio adjusted for CSF pNFH
 
 
 @cache
+def others() -> Mapping[str, Mapping[str, Any]]:
+    """Return the published figures that are no targets, by analysis (calibration/published/mirocals.toml)."""
+    path = data_dir("calibration") / "published" / "mirocals.toml"
+    return {row["analysis"]: row for row in tomllib.loads(path.read_text(encoding="utf8")).values()}
+
+
+@cache
 def _targets() -> Mapping[str, Any]:
     path = data_dir("calibration") / "targets" / "mirocals.toml"
     found: Mapping[str, Any] = tomllib.loads(path.read_text(encoding="utf8"))["targets"]
@@ -39,6 +46,9 @@ def _targets() -> Mapping[str, Any]:
 
 def published(analysis: str) -> tuple[float, float, float] | None:
     """Return a published figure with its 95 % interval on its natural scale, or None."""
+    if analysis in others():
+        row = others()[analysis]
+        return float(row["value"]), float(row["low"]), float(row["high"])
     if analysis not in FIGURES:
         return None
     row = _targets()[FIGURES[analysis][0]]
@@ -87,15 +97,16 @@ def comparison(result: TrialResult) -> list[dict[str, Any]]:
     rows = []
     beside = result.design.name == "mirocals"
     shares = [n for n in result.names if n.startswith("dead[")]
-    for name in [*(n for n in FIGURES if not n.startswith("dead[")), *OTHERS, *shares]:
+    more = [n for n in others() if beside and not n.startswith("dead[")]
+    for name in [*(n for n in FIGURES if not n.startswith("dead[")), *OTHERS, *more, *shares]:
         if name not in result.names:
             continue
-        scale = np.asarray if name.startswith("dead[") else np.exp
+        scale = np.exp if name in (*FIGURES, *OTHERS, "ratio_high_low") and not name.startswith("dead[") else np.asarray
         values = scale(result[name])
         null = scale(result.null[:, result.names.index(name)])
         low, middle, high = _quantiles(values)
         row: dict[str, Any] = {
-            "analysis": name, "meaning": FIGURES.get(name, ("", OTHERS.get(name, "share dead at the end")))[1],
+            "analysis": name, "meaning": _meaning(name, beside),
             "median": middle, "q025": low, "q975": high, "without_estimate": float(np.isnan(values).mean()),
         }  # fmt: skip
         known = published(name) if beside else None
@@ -104,9 +115,18 @@ def comparison(result: TrialResult) -> list[dict[str, Any]]:
                 "published": known[0], "published_low": known[1], "published_high": known[2],
                 "percentile": _percentile(values, known[0]), "percentile_no_effect": _percentile(null, known[0]),
             }  # fmt: skip
+            row["mean"] = float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
             row["sentence"] = sentence(row)
         rows.append(row)
     return rows
+
+
+def _meaning(name: str, beside: bool) -> str:
+    if name in FIGURES:
+        return FIGURES[name][1]
+    if beside and name in others():
+        return str(others()[name]["meaning"])
+    return OTHERS.get(name, "share dead at the end")
 
 
 def _quantiles(values: Floats) -> tuple[float, float, float]:
@@ -126,7 +146,10 @@ def _percentile(values: Floats, at: float) -> float:
 
 def sentence(row: Mapping[str, Any]) -> str:
     """Say where a published figure falls among the replicates."""
-    digits = 5 if row["analysis"] == "interaction" else 2
+    digits = {"interaction": 5, "interaction_p": 3, "pnfh_at_hr_1": 0}.get(str(row["analysis"]), 2)
+    if "(1 is yes)" in row["meaning"]:
+        what = row["meaning"].replace(" (1 is yes)", "")
+        return f"{what[0].upper()}{what[1:]}: published yes; so in {100 * row['mean']:.0f} % of the replicates."
     inside = row["q025"] <= row["published"] <= row["q975"]
     words = "inside" if inside else "OUTSIDE"
     value, middle, low, high = (f"{row[k]:.{digits}f}" for k in ("published", "median", "q025", "q975"))

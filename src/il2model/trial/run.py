@@ -119,6 +119,7 @@ def analyse(data: TrialData, design: TrialDesign) -> dict[str, float]:
         mine = data.arm == k
         found[f"dead[{name}]"] = float((data.died & mine).sum() / mine.sum())
         found[f"deaths[{name}]"] = float((data.died & mine).sum())
+    found["dead[all]"] = float(data.died.mean())
     for k, name in enumerate(names[1:], start=1):
         tag = "" if k == 1 else f"[{name}]"
         found |= {f"{key}{tag}": value for key, value in survival_analyses(data, k).items()}
@@ -138,10 +139,21 @@ def analyse(data: TrialData, design: TrialDesign) -> dict[str, float]:
             found[f"responders[{name}]"] = float(share[k])
         for id in ("treg_percent", "plasma_ccl2", "csf_pnfh", "plasma_nfl"):
             change = marker_changes(data, id)
+            under = [v for v, visit in enumerate(design.visits) if v > 0 and visit.day <= _last_dose(design)]
+            for k, name in enumerate(names):
+                if id == "treg_percent" and under:
+                    found[f"treg_up[{name}]"] = float((change[k, under] > 0).all())
+                if id == "plasma_ccl2" and under:
+                    found[f"ccl2_down[{name}]"] = float((change[k, under] < 0).all())
             for k, name in enumerate(names):
                 for v, visit in enumerate(design.visits[1:], start=1):
                     found[f"{id}[{name}]@{visit.day:g}"] = float(change[k, v])
     return found
+
+
+def _last_dose(design: TrialDesign) -> float:
+    """Return the day of the last dose of any arm: after it nobody is under treatment."""
+    return max((a.regimen.last_time for a in design.arms if a.regimen.doses), default=0.0)
 
 
 def _look(data: TrialData, design: TrialDesign, arm: int) -> float:
