@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..kernels.problem import Floats, SolverOptions
+from ..population.patients import Weighted
 from ..simulation.regimen import Regimen
 from ..simulation.run import run
 from ..statistics import expected_cox, expected_log_hazard_ratio
-from .progression import CUTS, FOLLOW_UP, Candidates, als_patients, candidates, cumulative
+from .progression import CUTS, FOLLOW_UP, als_patients, candidates, cumulative
 from .simulator import Simulator
 from .targets import Target
 
@@ -130,15 +131,15 @@ def _grid_course(simulator: Simulator, regimen: Regimen, rows: Floats, times: Fl
     return -np.log(left / left[:, :1]) / _SLOW, result.states[:, :, k.index("microglia_inflammatory")]
 
 
-def _capped(c: Candidates, cap: float, column: int) -> Candidates:
+def _capped(c: Weighted, cap: float, column: int) -> Weighted:
     rows = c.rows.copy()
     rows[:, column] = np.minimum(rows[:, column], cap)
-    return Candidates(rows, c.weight, rows[:, column])
+    return Weighted(rows, c.weight, rows[:, column])
 
 
 def _patients(
     simulator: Simulator,
-    c: Candidates,
+    c: Weighted,
     typical: Floats,
     damage: Floats,
     m1: Floats,

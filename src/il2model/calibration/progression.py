@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.problem import Floats
 from ..population.coordinates import sobol_points
-from ..population.patients import MONTH, Patients
+from ..population.patients import MONTH, Patients, Weighted, weighted_patients
 from ..statistics import expected_log_hazard_ratio
 from .simulator import IL2_SPREAD, PATIENT_SEED, Simulator
 from .targets import Target
@@ -25,20 +24,9 @@ PARAMETERS = (
 CUTS = (750.0, 3700.0)
 #: SVC falls by so many % for each point of ALSFRS-R (Andrews 2018 over PRO-ACT slopes).
 SVC_PER_POINT = 2.7
-#: SD of SVC at screening, %, which makes the inclusion of a patient a smooth function of the parameters.
-SVC_ERROR = 2.0
 STEP = 20.0
 YEAR = 365.0
 FOLLOW_UP = 640.0
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Quasi-random candidates of one parameter set, and the weight of each in the trial (sum 1)."""
-
-    rows: Floats  # (patient, parameter), model units
-    weight: Floats
-    pnfh: Floats  # pg/mL
 
 
 def als_patients(simulator: Simulator) -> Patients:
@@ -49,24 +37,10 @@ def als_patients(simulator: Simulator) -> Patients:
     return Patients(simulator.kernel, parameters, varied)
 
 
-def candidates(simulator: Simulator, table: Mapping[str, Floats]) -> list[Candidates]:
-    """Return the candidates of every parameter set; the same uniforms for each.
-
-    A candidate's weight is its chance of being included and of surviving the run-in.
-    """
-    from scipy.special import ndtr
-
+def candidates(simulator: Simulator, table: Mapping[str, Floats]) -> list[Weighted]:
+    """Return the quasi-random candidates of every parameter set, with their weights."""
     patients = als_patients(simulator)
-    u = sobol_points(simulator.size.patients, patients.width, PATIENT_SEED)
-    months, svc = (simulator.parameters[i] for i in ("inclusion_onset_max", "inclusion_svc_min"))
-    found = []
-    for rows in patients.rows(u, table):
-        seen = patients.screening(rows, points=5)
-        weight = (seen.months <= months) * ndtr((seen.svc - svc) / SVC_ERROR) * seen.alive
-        keep = weight > 1e-9
-        rows = rows[keep]
-        found.append(Candidates(rows, weight[keep] / weight.sum(), rows[:, patients.names.index("csf_pnfh_untreated")]))
-    return found
+    return weighted_patients(patients, sobol_points(simulator.size.patients, patients.width, PATIENT_SEED), table)
 
 
 def cumulative(hazard: Floats, times: Floats) -> Floats:
@@ -95,7 +69,7 @@ def predict(simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Ta
 
 def _endpoint(
     t: Target,
-    c: Candidates,
+    c: Weighted,
     seen: Mapping[str, Floats],
     slope: Mapping[str, Floats],
     survival: Floats,

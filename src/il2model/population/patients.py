@@ -29,6 +29,8 @@ CORRELATED: Mapping[str, str] = {
 #: A limit that the IL-2 half of a patient can move below the common value.
 SETTLED = "tconv_division_max"
 RUN_IN_POINTS = 13
+#: SD of SVC at screening, %.
+SVC_ERROR = 2.0
 MONTH = 30.4375
 
 
@@ -190,3 +192,33 @@ def _cut_normal(centre: Floats, sd: Floats | float, q: Floats, low: Floats, high
 
     a, b = ndtr((low - centre) / sd), ndtr((high - centre) / sd)
     return np.asarray(np.clip(centre + sd * ndtri(np.clip(a + q * (b - a), 1e-15, 1 - 1e-15)), low, high))
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Quasi-random candidates of one parameter set, and the weight of each in a trial (sum 1)."""
+
+    rows: Floats  # (patient, parameter), model units
+    weight: Floats
+    pnfh: Floats  # pg/mL
+
+
+def weighted_patients(patients: Patients, u: Floats, table: Mapping[str, Floats] | None = None) -> list[Weighted]:
+    """Return the candidates of every parameter set; the same uniforms for each.
+
+    A candidate's weight is his chance of meeting the criteria of MIROCALS and of surviving the
+    run-in. SVC at screening has an error of `SVC_ERROR`, which makes inclusion a
+    smooth function of the parameters.
+    """
+    from scipy.special import ndtr
+
+    values = patients.parameters
+    months, svc = values["inclusion_onset_max"], values["inclusion_svc_min"]
+    found = []
+    for rows in patients.rows(u, table):
+        seen = patients.screening(rows, points=5)
+        weight = (seen.months <= months) * ndtr((seen.svc - svc) / SVC_ERROR) * seen.alive
+        keep = weight > 1e-9
+        rows = rows[keep]
+        found.append(Weighted(rows, weight[keep] / weight.sum(), rows[:, patients.names.index("csf_pnfh_untreated")]))
+    return found
