@@ -22,6 +22,7 @@ _HOMES = {
     "InputError": "errors",
     "ParameterSet": "parameters",
     "Regimen": "simulation.regimen",
+    "SensitivityStudy": "sensitivity.study",
     "SimulationError": "errors",
     "Solution": "observables.solution",
     "SolverOptions": "kernels.problem",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from .parameters import load_parameters as load_parameters
     from .population.cohort import Cohort as Cohort
     from .posterior import Posterior as Posterior
+    from .sensitivity.study import SensitivityStudy as SensitivityStudy
     from .simulation.regimen import Dose as Dose
     from .simulation.regimen import Regimen as Regimen
     from .trial.design import Agent as Agent

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from ..errors import InputError, unknown_name
 from ..kernels.kernel import Kernel, builtin_kernel
 from ..parameters import ParameterSet, load_parameters
-from .patients import SETTLED, Patients
+from .coordinates import SETTLED
+from .patients import Patients
 
 if TYPE_CHECKING:
     import pandas as pd

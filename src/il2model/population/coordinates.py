@@ -95,6 +95,9 @@ def _loop(p: _Table, c: _Table) -> tuple[Floats, Floats]:
     return np.zeros_like(limit), limit * (1 - _ROOM)
 
 
+#: Where sampled numbers leave more IL-2 in tissue, conventional CD4 divide, untreated, at most as fast as
+#: they are lost: this fixed number then follows its limit.
+SETTLED = "tconv_division_max"
 LIMITS: Mapping[str, Callable[[_Table, _Table], tuple[Floats, Floats]]] = {
     "il2_clearance": _between_rates,
     "treg_affinity": _affinity,
@@ -199,6 +202,10 @@ class Coordinates:
         for column, item in enumerate(items):
             if item.id in table:
                 rows[:, column] = table[item.id] * factor(self.parameters.record(item.id).unit, item.unit)
+        names = [item.id for item in items]
+        if table and SETTLED in names and SETTLED not in table:
+            column = names.index(SETTLED)
+            rows[:, column] = np.minimum(rows[:, column], self._limits(SETTLED, rows)[1])
         return rows
 
     def matrix(self, u: Floats) -> Floats:
@@ -213,15 +220,19 @@ class Coordinates:
 
     def _cut(self, id: str, rows: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
         items = self.kernel.blueprint.parameters
-        names = [i.id for i in items]
-        scale = factor(self.parameters.record(id).unit, items[names.index(id)].unit)
-        constants = self.kernel.constants(rows)
-        by_parameter = {n: rows[:, i] for i, n in enumerate(names)}
-        by_constant = {c.id: constants[:, i] for i, c in enumerate(self.kernel.blueprint.constants)}
-        least, most = (x / scale for x in LIMITS[id](by_parameter, by_constant))
+        unit = next(i.unit for i in items if i.id == id)
+        scale = factor(self.parameters.record(id).unit, unit)
+        least, most = (x / scale for x in self._limits(id, rows))
         high = np.minimum(high, most)
         low = np.where(np.maximum(low, least) < high, np.maximum(low, least), least)
         return low, high
+
+    def _limits(self, id: str, rows: Floats) -> tuple[Floats, Floats]:
+        """Return what the untreated state allows for a parameter, in model units."""
+        constants = self.kernel.constants(rows)
+        by_parameter = {p.id: rows[:, i] for i, p in enumerate(self.kernel.blueprint.parameters)}
+        by_constant = {c.id: constants[:, i] for i, c in enumerate(self.kernel.blueprint.constants)}
+        return LIMITS[id](by_parameter, by_constant)
 
 
 def sobol_points(n: int, dimensions: int, seed: int) -> Floats:

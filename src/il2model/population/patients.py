@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..kernels.kernel import Kernel
 from ..parameters import Distribution, ParameterSet
 from ..units import factor
-from .coordinates import LIMITS, quantile
+from .coordinates import LIMITS, SETTLED, quantile
 
 Floats = NDArray[np.float64]
 
@@ -26,8 +26,6 @@ CORRELATED: Mapping[str, str] = {
     "onset_to_screening": "correlation_onset_loss_rate",
     "plasma_nfl_untreated": "correlation_nfl_loss_rate",
 }
-#: A limit that the IL-2 half of a patient can move below the common value.
-SETTLED = "tconv_division_max"
 RUN_IN_POINTS = 13
 #: SD of SVC at screening, %.
 SVC_ERROR = 2.0

