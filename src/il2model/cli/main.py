@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..errors import Il2modelError, InputError, SimulationError, unknown_name
-from . import calibrate, demo, design, parameters, report, simulate, trial
+from . import calibrate, demo, design, parameters, report, sensitivity, simulate, trial
 from .parsing import Parser
 
 DESCRIPTION = "Low-dose interleukin-2 in ALS: from dose to Treg to survival. Research use only; no clinical advice."
@@ -27,6 +27,7 @@ def build_parser() -> Parser:
     report.add(commands)
     trial.add(commands)
     design.add(commands)
+    sensitivity.add(commands)
     return parser
 
 

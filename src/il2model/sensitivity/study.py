@@ -359,7 +359,7 @@ class SensitivityStudy:
         """Return the study as plain data."""
         return {
             "outputs": list(self.outputs), "parameters": list(self.inputs), "ranges": self.ranges,
-            "method": self.method, "n": self.n, "seed": self.seed, "regimen": str(self._plan()),
+            "method": self.method, "n": self.n, "seed": self.seed, "regimen": str(self._plan()).rstrip("."),
             "until_day": float(self.until), "times": [float(t) for t in self.times],
             "second_order": self.second_order, "patients": self.patients if self.arms else None,
             "rows": len(self.design), "design": self.fingerprint,

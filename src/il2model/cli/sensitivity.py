@@ -1,0 +1,102 @@
+"""`il2model sensitivity`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .parsing import Parser, listed
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    p: Parser = commands.add_parser("sensitivity", help="global sensitivity study, stored and resumable, with a report")
+    p.add_argument("--method", default="sobol", metavar="NAME", help="sobol, morris, fast, rbd_fast, delta, pawn, ...")
+    p.add_argument("--n", type=int, default=256, metavar="N", help="base sample (sobol: a power of two; default 256)")
+    p.add_argument("--seed", type=int, default=0, metavar="N")
+    p.add_argument(
+        "--outputs", default="treg_percent,plasma_ccl2,alsfrs_r", metavar="LIST", help="observables, endpoints"
+    )
+    p.add_argument("--times", default=None, metavar="LIST", help="days of observables (default: 24 over the course)")
+    p.add_argument("--parameters", default=None, metavar="LIST", help="(default: all with a prior)")
+    p.add_argument("--ranges", default="prior", metavar="KIND", help="prior or posterior")
+    p.add_argument("--regimen", default="imodals-2miu", metavar="NAME")
+    p.add_argument("--until", type=float, default=85.0, metavar="DAYS")
+    p.add_argument("--second-order", action="store_true")
+    p.add_argument("--patients", type=int, default=128, metavar="N", help="for differences between arms")
+    p.add_argument(
+        "--until-width", type=float, default=None, metavar="W", help="double n until half-widths are below W"
+    )
+    p.add_argument("--policy", default="refuse", metavar="NAME", help="for failed rows: refuse, bound or drop")
+    p.add_argument("--workers", type=int, default=None, metavar="N", help="threads")
+    p.add_argument("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler")
+    p.add_argument("--resume", action="store_true", help="go on with what DIR holds")
+    p.add_argument("-o", "--output", default="results/sensitivity", metavar="DIR")
+    p.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    import numpy as np
+
+    from ..report.sensitivity import write_sensitivity
+    from ..sensitivity.precision import run_to_width
+    from ..sensitivity.study import SensitivityStudy
+
+    if args.workers is not None and args.workers < 1:
+        raise InputError(f"--workers is {args.workers}; it must be at least 1.")
+    try:
+        times = [float(t) for t in listed(args.times)] if args.times else list(np.linspace(0, args.until, 25)[1:])
+    except ValueError:
+        raise InputError(f"--times needs numbers; got {args.times!r}.") from None
+    study = SensitivityStudy(
+        outputs=listed(args.outputs), parameters=None if args.parameters is None else listed(args.parameters),
+        ranges=args.ranges, method=args.method, n=args.n, seed=args.seed, regimen=args.regimen, until=args.until,
+        times=times, second_order=args.second_order, patients=args.patients,
+    )  # fmt: skip
+    last = [-1]
+
+    def progress(done: int, total: int) -> None:
+        tenth = 10 * done // total
+        if tenth != last[0]:
+            last[0] = tenth
+            print(f"il2model: {done} of {total} rows", file=sys.stderr, flush=True)
+
+    executor = None
+    if args.dask is not None:
+        executor = _dask(args.dask)
+    folder = Path(args.output)
+    keywords = {"policy": args.policy, "threads": args.workers, "executor": executor, "progress": progress}
+    if args.until_width is not None:
+        result = run_to_width(study, args.until_width, folder, resume=args.resume, **keywords)
+    else:
+        result = study.run(folder, resume=args.resume, **keywords)
+    page = write_sensitivity(result, folder / "report.html")
+    name, values, half = result.main()
+    for k, column in enumerate(result.study.columns):
+        if column.series is not None and column.time != times[-1]:
+            continue
+        order = np.argsort(-np.abs(np.nan_to_num(values[:, k])))[:5]
+        top = ", ".join(
+            f"{result.study.inputs[i]} {values[i, k]:.2f}" + (f" +- {half[i, k]:.2f}" if half is not None else "")
+            for i in order
+        )
+        print(f"{column.name}: {name} {top}" if not result.masked[k] else f"{column.name}: no variance")
+    for note in result.notes:
+        print(f"note: {note}")
+    print(f"Open {page}")
+    return 0
+
+
+def _dask(address: str) -> Any:
+    try:
+        from distributed import Client  # type: ignore[import-not-found]
+    except ImportError:
+        raise InputError("--dask needs the package distributed: pip install 'il2model[cluster]'.") from None
+    try:
+        return Client(address, timeout=10)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise InputError(f"No Dask scheduler answers at {address}: {error}.") from None

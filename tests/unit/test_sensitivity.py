@@ -1,0 +1,324 @@
+"""Sensitivity: indices of known functions, failed rows never hidden, studies that last."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import il2model as il2
+from il2model.cli.main import main
+from il2model.errors import InputError, SimulationError, UnknownNameError
+from il2model.sensitivity import results, study
+from il2model.sensitivity.indices import sobol_indices
+from il2model.sensitivity.precision import run_to_width
+from il2model.sensitivity.results import estimate
+from il2model.sensitivity.study import SensitivityStudy
+
+PI = np.pi
+ISHIGAMI = {"S1": [0.3139, 0.4424, 0.0], "ST": [0.5576, 0.4424, 0.2437]}  # a = 7, b = 0.1 (Ishigami and Homma 1990)
+FEW = ("il2_clearance", "signal_threshold", "treg_division_max")
+
+
+def ishigami(u):
+    x = -PI + 2 * PI * u
+    return np.sin(x[:, 0]) + 7 * np.sin(x[:, 1]) ** 2 + 0.1 * x[:, 2] ** 4 * np.sin(x[:, 0])
+
+
+def g_function(u, a=(0.0, 1.0, 4.5, 9.0)):
+    return np.prod([(np.abs(4 * u[:, k] - 2) + a[k]) / (1 + a[k]) for k in range(len(a))], axis=0)
+
+
+def g_exact(a=(0.0, 1.0, 4.5, 9.0)):
+    v = np.array([1 / 3 / (1 + x) ** 2 for x in a])
+    whole = np.prod(1 + v) - 1
+    return v / whole, np.array([v[k] * np.prod(np.delete(1 + v, k)) for k in range(len(a))]) / whole
+
+
+def stand_in(method, n, d=3, seed=0, second=False):
+    """A study of a plain function: the design and the estimators of the package, without the model."""
+    from il2model.sensitivity.outputs import Output
+
+    names = [f"x{k}" for k in range(d)]
+    problem = {"num_vars": d, "names": names, "bounds": [[0.0, 1.0]] * d}
+    fake = SimpleNamespace(
+        method=method, n=n, seed=seed, second_order=second, problem=problem, ranges="prior", inputs=tuple(names),
+        columns=(Output("y", "1", "y"),),
+    )  # fmt: skip
+    fake.design = SensitivityStudy.design.func(fake)
+    return fake
+
+
+def test_sobol_intervals_cover_the_analytic_values():
+    inside = []
+    for seed in range(200):
+        s = stand_in("sobol", 256, seed=seed)
+        found, _, _ = estimate(s, ishigami(s.design)[:, None], {}, "refuse")
+        for name in ("S1", "ST"):
+            inside.append(np.abs(found[name][:, 0] - ISHIGAMI[name]) <= found[f"{name}_half"][:, 0] + 1e-9)
+    assert np.mean(inside) >= 0.95
+
+
+def test_sobol_of_the_g_function_and_of_a_line():
+    s = stand_in("sobol", 4096, d=4)
+    found, _, _ = estimate(s, g_function(s.design)[:, None], {}, "refuse")
+    first, total = g_exact()
+    np.testing.assert_allclose(found["S1"][:, 0], first, atol=0.02)
+    np.testing.assert_allclose(found["ST"][:, 0], total, atol=0.02)
+    line = (s.design @ np.array([3.0, 2.0, 1.0, 0.0]))[:, None]
+    found, _, _ = estimate(s, line, {}, "refuse")
+    np.testing.assert_allclose(found["S1"][:, 0], np.array([9, 4, 1, 0]) / 14, atol=0.01)
+    assert abs(found["interactions"][0]) < 0.01
+
+
+def test_the_matrix_form_gives_the_numbers_of_salib_and_openturns_like_ones():
+    from SALib.analyze import sobol
+
+    s = stand_in("sobol", 512, second=True)
+    y = ishigami(s.design)
+    ours = sobol_indices(y[:, None], 3, second=True, seed=1)
+    theirs = sobol.analyze(s.problem, y, calc_second_order=True, seed=1)
+    np.testing.assert_allclose(ours.first[:, 0], theirs["S1"], atol=0.02)
+    np.testing.assert_allclose(ours.total[:, 0], theirs["ST"], atol=0.02)
+    assert ours.second[0, 2, 0] == pytest.approx(theirs["S2"][0, 2], abs=0.03)
+
+
+def test_many_outputs_at_once_are_fast_and_the_same_one_by_one():
+    s = stand_in("sobol", 1024, d=25)
+    rng = np.random.default_rng(0)
+    Y = s.design @ rng.standard_normal((25, 200)) + np.sin(5 * s.design[:, :1])
+    start = time.process_time()
+    whole = sobol_indices(Y, 25, resamples=200, seed=2)
+    assert time.process_time() - start < 12  # 3 s on a quiet core
+    one = sobol_indices(Y[:, 7:8], 25, resamples=200, seed=2)
+    np.testing.assert_allclose(whole.total[:, 7], one.total[:, 0], rtol=1e-9)
+    np.testing.assert_allclose(whole.total_half[:, 7], one.total_half[:, 0], rtol=1e-9)
+
+
+def test_morris_orders_and_its_interval_holds_a_line_exactly():
+    s = stand_in("morris", 40)
+    found, _, _ = estimate(s, (s.design @ np.array([5.0, -2.0, 0.0]))[:, None], {}, "refuse")
+    # an effect is per range of the design, which holds 99.8 % of the cube
+    np.testing.assert_allclose(found["mu_star"][:, 0], [5, 2, 0], rtol=2e-3, atol=1e-9)
+    np.testing.assert_allclose(found["mu"][:, 0], [5, -2, 0], rtol=2e-3, atol=1e-9)
+    np.testing.assert_allclose(found["sigma"][:, 0], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("method", "n", "name", "expected", "within"),
+    [
+        ("fast", 1025, "S1", ISHIGAMI["S1"], 0.06),
+        ("fast", 1025, "ST", ISHIGAMI["ST"], 0.12),
+        ("rbd_fast", 2000, "S1", ISHIGAMI["S1"], 0.06),
+        ("delta", 1500, "S1", ISHIGAMI["S1"], 0.06),
+    ],
+)
+def test_other_methods_lie_near_the_analytic_values(method, n, name, expected, within):
+    s = stand_in(method, n)
+    found, _, notes = estimate(s, ishigami(s.design)[:, None], {}, "refuse")
+    np.testing.assert_allclose(found[name][:, 0], expected, atol=within)
+    assert ("ST_half" in found) is False
+    if method == "fast":
+        assert any("no reliable interval" in n for n in notes)
+
+
+@pytest.mark.parametrize("method", ["pawn", "hdmr", "prcc", "dgsm", "delta"])
+def test_given_data_and_derivative_methods_find_the_one_that_matters(method):
+    s = stand_in(method, 320, d=3)
+    y = 4 * s.design[:, 1] + 0.3 * s.design[:, 0]
+    found, _, _ = estimate(s, y[:, None], {}, "refuse")
+    name = {"pawn": "median", "hdmr": "ST", "prcc": "prcc", "dgsm": "dgsm", "delta": "delta"}[method]
+    assert np.argmax(np.abs(found[name][:, 0])) == 1
+
+
+def test_prcc_keeps_the_sign():
+    s = stand_in("prcc", 300)
+    y = s.design[:, 0] ** 3 - 2 * s.design[:, 1] + 0.05 * np.sin(40 * s.design[:, 2])
+    found, _, _ = estimate(s, y[:, None], {}, "refuse")
+    assert found["prcc"][0, 0] > 0.8
+    assert found["prcc"][1, 0] < -0.9
+
+
+def test_a_failed_row_never_becomes_an_index():
+    s = stand_in("sobol", 256)
+    Y = ishigami(s.design)[:, None]
+    Y[17] = np.nan
+    with pytest.raises(SimulationError, match="1 of 1280 rows failed"):
+        estimate(s, Y, {17: "it grew without bound."}, "refuse")
+    bounded, _, notes = estimate(s, Y, {17: "it grew without bound."}, "bound")
+    assert np.isfinite(bounded["ST"]).all()
+    assert any("lowest and at the highest" in n for n in notes)
+    whole, _, _ = estimate(s, ishigami(s.design)[:, None], {}, "refuse")
+    assert (np.abs(bounded["ST"] - whole["ST"]) <= bounded["ST_half"]).all()
+    given = stand_in("prcc", 300)
+    y = given.design[:, :1].copy()
+    y[5] = np.nan
+    _, _, notes = estimate(given, y, {5: "x."}, "drop")
+    assert notes[0].startswith("1 of 300 rows failed")
+    assert "drop" in notes[0]
+
+
+def test_no_variance_is_said_not_zero():
+    s = stand_in("sobol", 64)
+    Y = np.column_stack([ishigami(s.design), np.full(len(s.design), 3.0)])
+    s.columns = (s.columns[0], type(s.columns[0])("flat", "1", "flat"))
+    found, masked, notes = estimate(s, Y, {}, "refuse")
+    assert masked.tolist() == [False, True]
+    assert np.isnan(found["ST"][:, 1]).all()
+    assert any(n == "No variance, so no index: flat." for n in notes)
+
+
+def test_seeds_zero_and_one_are_seeds_and_numpy_keeps_its_state():
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    for method, n in (("sobol", 16), ("morris", 4), ("pawn", 50), ("rbd_fast", 50)):
+        zero, again, one = (stand_in(method, n, seed=k).design for k in (0, 0, 1))
+        assert np.array_equal(zero, again), method
+        assert not np.array_equal(zero, one), method
+    given = stand_in("pawn", 60)
+    estimate(given, given.design[:, :1], {}, "refuse")
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def small(**more):
+    keywords = {"outputs": ["treg_percent"], "times": [7.0], "parameters": FEW, "n": 16, "until": 8.0, "rtol": 1e-4}
+    return SensitivityStudy(**(keywords | more))
+
+
+@pytest.mark.parametrize(
+    ("keywords", "words"),
+    [
+        ({"n": 100}, "64 or 128"),
+        ({"method": "sobal"}, "sobol"),
+        ({"outputs": ["treg"]}, "treg"),
+        ({"parameters": ["body_surface"]}, "fixed"),
+        ({"parameters": ["spread_pnfh"]}, "between patients"),
+        ({"parameters": ["il2_clearance", "il2_clearance"]}, "twice"),
+        ({"ranges": "posterior"}, "correlated"),
+        ({"times": [9.0]}, "outside"),
+        ({"times": []}, "times"),
+        ({"outputs": ["treg_percent", "survival_difference"]}, "study of their own"),
+        ({"method": "fast", "n": 20}, "FAST"),
+    ],
+)
+def test_a_design_that_cannot_be_is_refused_with_a_sentence(keywords, words):
+    with pytest.raises((InputError, UnknownNameError)) as caught:
+        _ = small(**keywords).design
+    assert words in str(caught.value)
+
+
+def test_a_study_is_resumed_extended_and_guarded(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "BLOCK", 20)
+    whole = small().run(tmp_path / "a")
+    assert whole.manifest["rows_run"] == 80
+    again = small().run(tmp_path / "a")
+    assert again.manifest["rows_run"] == 0
+    assert np.array_equal(again.Y, whole.Y)
+    longer = small(n=32).run(tmp_path / "a")
+    assert longer.manifest["rows_run"] == 80
+    assert np.array_equal(longer.Y[:80], whole.Y)
+    assert np.array_equal(longer.Y, small(n=32).run().Y)
+    with pytest.raises(InputError, match="another study or model"):
+        small(seed=1).run(tmp_path / "a")
+    with pytest.raises(InputError, match="holds results already"):
+        small().run(tmp_path / "a", resume=False)
+    file = tmp_path / "a" / "block-000001.npz"
+    with np.load(file) as data:
+        stored = dict(data)
+    np.savez(file, **(stored | {"design": stored["design"][::-1]}))
+    with pytest.raises(InputError, match="another design"):
+        small().run(tmp_path / "a")
+    file.write_bytes(b"nonsense")
+    with pytest.raises(InputError, match="damaged"):
+        small().run(tmp_path / "a")
+
+
+def test_a_full_disk_keeps_what_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "BLOCK", 20)
+    save, count = np.savez, [0]
+
+    def full(stream, **data):
+        count[0] += 1
+        if count[0] == 3:
+            raise OSError(28, "No space left on device")
+        save(stream, **data)
+
+    monkeypatch.setattr(results.np, "savez", full)
+    with pytest.raises(InputError, match="No space left"):
+        small().run(tmp_path / "a")
+    assert len(list(tmp_path.glob("a/block-*.npz"))) == 2
+    assert not list(tmp_path.glob("a/*.part"))
+    monkeypatch.setattr(results.np, "savez", save)
+    assert small().run(tmp_path / "a").manifest["rows_run"] == 40
+
+
+def test_another_executor_gives_the_same_bits(monkeypatch):
+    monkeypatch.setattr(results, "BLOCK", 20)
+    with ThreadPoolExecutor(2) as pool:
+        there = small().run(executor=pool)
+    assert np.array_equal(there.Y, small().run().Y)
+
+
+def test_a_killed_study_goes_on_to_the_same_bits(tmp_path):
+    command = [sys.executable, "-m", "il2model.cli.main", "sensitivity", "--n", "64", "--until", "85", "--outputs"]
+    command += ["treg_percent", "--times", "7,84", "--regimen", "imodals-2miu", "--resume", "-o"]
+    running = subprocess.Popen([*command, str(tmp_path / "k")], start_new_session=True, stderr=subprocess.DEVNULL)
+    deadline = time.time() + 120
+    while len(list(tmp_path.glob("k/block-*.npz"))) < 2 and time.time() < deadline:
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert 2 <= len(list(tmp_path.glob("k/block-*.npz"))) < 6, "it was killed in the middle"
+    subprocess.run([*command, str(tmp_path / "k")], check=True, capture_output=True)
+    subprocess.run([*command, str(tmp_path / "w")], check=True, capture_output=True)
+    assert (tmp_path / "k" / "indices.csv").read_bytes() == (tmp_path / "w" / "indices.csv").read_bytes()
+    assert (tmp_path / "w" / "report.html").stat().st_size > 50_000
+
+
+def test_the_precision_stop_doubles_and_reuses(tmp_path):
+    result = run_to_width(small(), 0.35, tmp_path, most=256)
+    assert result.study.n > 16
+    assert np.nanmax(result.indices["ST_half"]) <= 0.35 or result.study.n == 256
+    with pytest.raises(InputError, match="nested"):
+        run_to_width(small(method="prcc", n=20), 0.1, None)
+
+
+def test_differences_between_arms_run_a_cohort_per_row():
+    s = SensitivityStudy(
+        outputs=["survival_difference"], parameters=("inflammatory_damage_max", "hazard_inflammation"), method="prcc",
+        n=12, until=300.0, regimen="mirocals", patients=16, rtol=1e-3,
+    )  # fmt: skip
+    result = s.run()
+    assert (result.Y > -0.05).all()
+    assert np.std(result.Y) > 0
+    assert result.indices["prcc"].shape == (2, 1)
+
+
+def test_the_command_and_its_report(tmp_path, capsys):
+    folder = tmp_path / "s"
+    command = ["sensitivity", "--method", "morris", "--n", "4", "--until", "8", "--outputs", "treg_auc,treg_peak"]
+    assert main([*command, "--parameters", ",".join(FEW), "-o", str(folder)]) == 0
+    text = (folder / "report.html").read_text()
+    assert "http" not in text
+    assert text.count("<img") == text.count('alt="') >= 4
+    assert "treg_division_max" in text
+    out = capsys.readouterr().out
+    assert "mu_star" in out
+    assert json.loads((folder / "study.json").read_text())["method"] == "morris"
+    assert main([*command, "-o", str(folder)]) == 2
+    assert main(["sensitivity", "--times", "x"]) == 2
+    assert main(["sensitivity", "--n", "100", "-o", str(folder)]) == 2
+    assert main(["sensitivity", "--dask", "127.0.0.1:1", "-o", str(tmp_path / "d")]) == 2
+
+
+def test_no_row_of_a_whole_design_is_refused():
+    s = SensitivityStudy(outputs=["treg_auc"], n=256, until=8.0)
+    assert len(s.inputs) >= 25
+    rows = study.Coordinates(s.kernel, s.values, (), {}).rows(s.table(slice(None)), len(s.design))
+    assert s.kernel.refusals(rows, s.kernel.constants(rows)) == {}
+    assert il2.SensitivityStudy is SensitivityStudy
