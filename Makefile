@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test check-long calibrate calibrate-full docs bench format clean
+.PHONY: demo test check-long calibrate calibrate-full report docs bench format clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("il2model needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -36,6 +36,9 @@ calibrate-full: $(VENV)/.ready ## the fits that ship: an hour or more, into resu
 	$(BIN)/il2model calibrate all -o results/calibration --resume
 	$(BIN)/python calibration/examine.py results/calibration
 	$(BIN)/il2model report results/calibration -o results/calibration/report.html
+
+report: $(VENV)/.ready ## a sensitivity study and its page, minutes, into results/sensitivity/
+	$(BIN)/il2model sensitivity --method sobol --n 256 --resume -o results/sensitivity
 
 $(VENV)/.docs: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"

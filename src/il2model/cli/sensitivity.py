@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _dask(address: str) -> Any:
     try:
-        from distributed import Client  # type: ignore[import-not-found]
+        from distributed import Client
     except ImportError:
         raise InputError("--dask needs the package distributed: pip install 'il2model[cluster]'.") from None
     try:

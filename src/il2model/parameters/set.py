@@ -37,6 +37,10 @@ class ParameterSet(Mapping[str, float]):
     name: str
     calibrated: bool = False
 
+    def __getstate__(self) -> dict[str, object]:
+        """Travel to another process: read-only views cannot."""
+        return {**vars(self), "records": dict(self.records), "values_": dict(self.values_)}
+
     def __getitem__(self, id: str) -> float:
         self.record(id)
         return self.values_[id]

@@ -123,6 +123,10 @@ class SensitivityStudy:
             raise InputError("Differences between arms need a study of their own: they run a cohort for every row.")
         _ = self.columns, self.inputs
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to a worker without what can be computed there."""
+        return {f: getattr(self, f) for f in self.__dataclass_fields__}
+
     # ------------------------------------------------------------------ design
     @property
     def kernel(self) -> Kernel:
