@@ -9,6 +9,11 @@ from il2model.kernels.problem import Events, Problem, SolverOptions
 TIGHT = SolverOptions(rtol=1e-10)
 
 
+def simulate(*arguments, **keywords):
+    """Simulate the start values, which the documents state."""
+    return il2.simulate(*arguments, parameters=il2.load_parameters("prior"), **keywords)
+
+
 @pytest.fixture(scope="module")
 def p(parameters):
     return {id: parameters[id] for id in parameters}
@@ -17,7 +22,7 @@ def p(parameters):
 def test_absorption_follows_the_bateman_function(p):
     t = np.arange(0, 2.01, 0.05)
     lag = p["il2_lag"] / 1440
-    s = il2.simulate(il2.Regimen((il2.Dose(0, "1 MIU"),)), until=2, save=t, options=TIGHT)
+    s = simulate(il2.Regimen((il2.Dose(0, "1 MIU"),)), until=2, save=t, options=TIGHT)
     x = np.maximum(t - lag, 0)
     ka, ktr = p["il2_absorption_rate"], p["il2_lymph_rate"]
     dose = p["il2_bioavailability"] * p["il2_amount_per_miu"]
@@ -29,7 +34,7 @@ def test_absorption_follows_the_bateman_function(p):
 
 def test_a_subcutaneous_infusion_reaches_its_plateau(p):
     t = np.arange(0, 6.01, 0.25)
-    s = il2.simulate(il2.Regimen((il2.Dose(0, "5 MIU", duration=5),)), until=6, save=t, options=TIGHT)
+    s = simulate(il2.Regimen((il2.Dose(0, "5 MIU", duration=5),)), until=6, save=t, options=TIGHT)
     ka, lag = p["il2_absorption_rate"], p["il2_lag"] / 1440
     rate = 1.0 * p["il2_bioavailability"] * p["il2_amount_per_miu"]
     on = np.clip(t - lag, 0, 5)
@@ -41,7 +46,7 @@ def test_a_subcutaneous_infusion_reaches_its_plateau(p):
 
 def test_motor_units_fall_exponentially_under_constant_damage(p):
     t = np.arange(0, 641.0, 20)
-    s = il2.simulate("placebo", until=640, save=t, options=TIGHT)
+    s = simulate("placebo", until=640, save=t, options=TIGHT)
     k = p["motor_unit_loss_rate"] / 30.4375
     course = k * (p["onset_to_screening"] * 30.4375 + p["run_in"] * 7 + t)
     np.testing.assert_allclose(s.values("motor_units")[0], np.exp(-course), rtol=1e-9)
@@ -51,8 +56,8 @@ def test_motor_units_fall_exponentially_under_constant_damage(p):
 
 
 def test_off_riluzole_the_hazard_is_divided_by_its_hazard_ratio(p):
-    on = il2.simulate("placebo", until=10, save=[0, 10])
-    off = il2.simulate(il2.Regimen.named("placebo").off_riluzole(), until=10, save=[0, 10])
+    on = simulate("placebo", until=10, save=[0, 10])
+    off = simulate(il2.Regimen.named("placebo").off_riluzole(), until=10, save=[0, 10])
     ratio = on.values("hazard")[0] / off.values("hazard")[0]
     np.testing.assert_allclose(ratio, p["riluzole_hazard_ratio"], rtol=1e-9)
 
@@ -78,7 +83,7 @@ def test_frozen_suppression_gives_the_glial_steady_state(p):
     """M1 = (1 + r)/(1 + r g): checked at the end of a year of constant infusion, without feedback."""
     q = il2.load_parameters("prior").replace(ccl2_recruitment=0, debris_activation=0)
     plan = il2.Regimen((il2.Dose(0, "365 MIU", duration=365),))
-    s = il2.simulate(plan, until=365, save=[364.5], parameters=q)
+    s = simulate(plan, until=365, save=[364.5], parameters=q)
     tissue = s.values("treg_tissue")[0, 0]
     power, half = tissue ** p["suppression_exponent"], p["suppression_half"] ** p["suppression_exponent"]
     g = power * (1 + half) / (power + half)
@@ -89,7 +94,7 @@ def test_frozen_suppression_gives_the_glial_steady_state(p):
 def test_intravenous_half_lives_are_those_of_the_document(p):
     """14 and 81 to 84 minutes at 1 MIU i.v. (the records' 12.9 and 85 min, with receptors)."""
     t = np.array([0.002, 0.004, 0.15, 0.16])
-    s = il2.simulate(il2.Regimen((il2.Dose(0, "1 MIU", route="iv"),)), until=1, save=t, options=TIGHT)
+    s = simulate(il2.Regimen((il2.Dose(0, "1 MIU", route="iv"),)), until=1, save=t, options=TIGHT)
     excess = s.values("il2_plasma")[0] - p["il2_untreated"]
     fast, slow = np.log(2) * np.diff(t)[[0, 2]] * 1440 / np.log(excess[[0, 2]] / excess[[1, 3]])
     assert 13 < fast < 15
@@ -99,7 +104,7 @@ def test_intravenous_half_lives_are_those_of_the_document(p):
 def test_one_injection_has_the_documented_course(p):
     """1 MIU s.c.: peak 10.1 pM 4.1 h after injection, AUC 3.87 pM day above untreated."""
     t = np.linspace(0, 4, 4001)
-    s = il2.simulate(il2.Regimen((il2.Dose(0, "1 MIU"),)), until=4, save=t, options=TIGHT)
+    s = simulate(il2.Regimen((il2.Dose(0, "1 MIU"),)), until=4, save=t, options=TIGHT)
     excess = s.values("il2_plasma")[0] - p["il2_untreated"]
     assert excess.max() == pytest.approx(10.1, abs=0.1)
     assert 24 * t[excess.argmax()] == pytest.approx(4.1, abs=0.15)

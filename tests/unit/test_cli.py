@@ -23,7 +23,7 @@ def test_json_holds_time_observables_units_and_manifest_and_nothing_else(capsys)
     assert set(data) == {"time", "treg_percent", "plasma_ccl2", "manifest"}
     assert data["time"] == {"unit": "day", "value": [0.0, 8.0, 64.0]}
     assert data["plasma_ccl2"]["unit"] == "pg/mL"
-    assert data["manifest"]["calibrated"] is False
+    assert data["manifest"]["calibrated"] is True
     expected = il2.simulate("mirocals", save=[0, 8, 64])
     np.testing.assert_allclose(data["treg_percent"]["value"], expected.values("treg_percent")[0], rtol=1e-12)
 
@@ -33,7 +33,7 @@ def test_the_table_reads_like_one(capsys):
     assert code == 0
     assert "2 MIU s.c., once a day for 5 days, every 28 days, 19 times" in out
     assert "[cells/µL]" in out
-    assert "uncalibrated" in out
+    assert "uncalibrated" not in out
     assert "Traceback" not in err
 
 
@@ -46,7 +46,7 @@ def test_files_are_written_in_the_format_of_their_ending(capsys, tmp_path):
         assert target.stat().st_size > 200
     data = xr.open_dataset(tmp_path / "deep" / "x.nc", engine="scipy")
     assert data["alsfrs_r"].attrs["units"] == "point"
-    assert "uncalibrated" in data.attrs["calibrated"]
+    assert data.attrs["calibrated"] == "yes"
     figure = tmp_path / "x.png"
     assert run(capsys, "simulate", "--regimen", "imodals-1miu", "--plot", str(figure))[0] == 0
     assert figure.read_bytes()[:4] == b"\x89PNG"

@@ -183,9 +183,12 @@ def test_every_status_has_a_sentence():
         assert status.sentence("treg_blood").endswith(".")
 
 
-def test_step_counts_stay_where_they_were_measured(default_row, kernel):
+def test_step_counts_stay_where_they_were_measured(parameters):
     """A gate on work, which does not move with the machine: 2174 and 5774 steps were measured."""
-    s = {r: il2.simulate("mirocals", save=[640], options=SolverOptions(rtol=r)).run for r in (1e-4, 1e-6)}
+    s = {
+        r: il2.simulate("mirocals", save=[640], options=SolverOptions(rtol=r), parameters=parameters).run
+        for r in (1e-4, 1e-6)
+    }
     assert s[1e-4].steps[0] <= 2400
     assert s[1e-6].steps[0] <= 6300
     assert s[1e-4].rejected[0] <= 0.05 * s[1e-4].steps[0]

@@ -9,7 +9,7 @@ from il2model.simulation.run import run
 
 UNTIL = 35.0
 COUNT = 200
-TIGHT = SolverOptions(rtol=1e-8)
+TIGHT = SolverOptions(rtol=1e-9)
 
 
 @pytest.fixture(scope="module")

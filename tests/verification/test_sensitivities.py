@@ -46,7 +46,7 @@ def test_they_agree_with_differences(parameters, reference, rtol, allowed):
 
 
 def test_they_are_labelled_with_units(parameters):
-    s = il2.sensitivities("imodals-1miu", ["il2_clearance"], ["treg_percent"], save=[7])
+    s = il2.sensitivities("imodals-1miu", ["il2_clearance"], ["treg_percent"], save=[7], parameters=parameters)
     found = s.array("treg_percent")
     assert found.sel(parameter="il2_clearance", time=7).item() < 0
     assert found.attrs["units"].startswith("percent")
