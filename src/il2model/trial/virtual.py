@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..api import simulate
-from ..errors import InputError, SimulationError
+from ..errors import IncompleteWarning, InputError, SimulationError
 from ..kernels.problem import Floats, Ints, SolverOptions
 from ..parameters import ParameterSet, load_parameters
 from ..population.cohort import Cohort, keyed_uniforms
@@ -184,15 +186,22 @@ def _simulate_arm(
         mask = np.zeros(len(cohort), bool)
         mask[mine] = True
         base = done
-        solution = simulate(
+        solution = _quietly(
             pattern, cohort=cohort.only(mask), until=until, save=grid, observables=ids, threads=threads,
             options=SolverOptions(rtol=rtol), raise_on_failure=False,
-            progress=lambda part, total, base=base: progress(base + part, len(cohort)),  # type: ignore[misc]
+            progress=lambda part, total, base=base: progress(base + part, len(cohort)),
         )  # fmt: skip
         for i in ids:
             out[i][mine] = solution.values(i)
         done += len(mine)
     return out
+
+
+def _quietly(*arguments: Any, **keywords: Any) -> Any:
+    """Simulate without the warning about single failures: the pool counts them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* subjects or draws failed", category=IncompleteWarning)
+        return simulate(*arguments, **keywords)
 
 
 def _patterns(plan: Regimen, adherence: float, n: int, seed: int) -> tuple[list[Regimen], Ints]:
