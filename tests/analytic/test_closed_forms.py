@@ -83,7 +83,7 @@ def test_frozen_suppression_gives_the_glial_steady_state(p):
     """M1 = (1 + r)/(1 + r g): checked at the end of a year of constant infusion, without feedback."""
     q = il2.load_parameters("prior").replace(ccl2_recruitment=0, debris_activation=0)
     plan = il2.Regimen((il2.Dose(0, "365 MIU", duration=365),))
-    s = simulate(plan, until=365, save=[364.5], parameters=q)
+    s = il2.simulate(plan, until=365, save=[364.5], parameters=q)
     tissue = s.values("treg_tissue")[0, 0]
     power, half = tissue ** p["suppression_exponent"], p["suppression_half"] ** p["suppression_exponent"]
     g = power * (1 + half) / (power + half)

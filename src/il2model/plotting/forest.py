@@ -46,7 +46,8 @@ def forest(
             if np.isfinite(low):
                 ax.plot([low, high], [y - 0.22] * 2, color=COLOURS[2], linewidth=1.4, label="published, 95 %")
             face = "white" if row.get("check") else COLOURS[2]
-            ax.plot([value], [y - 0.22], "D", color=COLOURS[2], markerfacecolor=face, markersize=5)
+            mark = "check, not fitted" if row.get("check") else "published"
+            ax.plot([value], [y - 0.22], "D", color=COLOURS[2], markerfacecolor=face, markersize=5, label=mark)
     ax.set_yticks(range(len(rows)), [str(r["label"]) for r in reversed(rows)], fontsize=8)
     ax.set_ylim(-0.7, len(rows) - 0.3)
     # the axis shows model and data; a wider prior is cut
