@@ -130,7 +130,7 @@ class Emulated:
 
     def log_likelihood(self, z: Floats) -> Floats:
         """Return ln p(synthetic numbers | z)."""
-        return log_likelihood(self.problem.fitted, self.targets, self.predict(z))
+        return log_likelihood(self.targets.of(self.problem.stage, "fit"), self.targets, self.predict(z))
 
 
 def _features(z: Floats) -> Floats:
@@ -200,7 +200,7 @@ def _rank(stage: str, results: str | None, seed: int, size: Size, number: int) -
     options = replace(OPTIONS[stage], seed=int(rng.integers(2**31)), checkpoint=10_000)
     # start where a bank of prior points does well with these numbers; the burn-in does the rest
     points, bank = _bank(stage, results, size)
-    value = log_likelihood(problem.fitted, targets, bank)
+    value = log_likelihood(targets.of(stage, "fit"), targets, bank)
     weights = np.exp(value - value.max())
     chosen = points[rng.choice(len(points), options.walkers, p=weights / weights.sum())]
     start = np.sqrt(1 - 0.2**2) * chosen + 0.2 * rng.standard_normal(chosen.shape)
