@@ -71,6 +71,8 @@ def test_profiles_say_what_the_data_bound():
     assert words == ["identifiable", "identifiable", "carried by its prior"]
     assert verdict(np.array([-9.0, -3.0, 0.0, -0.1, -0.2]), points[:5]) == "bounded from below only"
     assert verdict(np.array([-0.3, -0.1, 0.0, -3.0, -9.0]), points[:5]) == "bounded from above only"
+    # a point at which the model cannot run bounds nothing
+    assert verdict(np.array([np.nan, -0.3, 0.0, -0.1, -0.2]), points[:5]) == "carried by its prior"
 
 
 def test_draws_do_not_depend_on_the_workers(tmp_path):

@@ -57,7 +57,9 @@ def convergence(values: Floats) -> Convergence:
 
 def verdict(profile: Floats, points: Floats) -> str:
     """Say what a profile (log density at `points`, prior of its own coordinate taken out) means."""
-    top = int(np.argmax(profile))
+    ran = np.isfinite(profile)  # where the model cannot run, nothing is known
+    profile = np.where(ran, profile, np.nanmax(profile))
+    top = int(np.argmax(np.where(ran, profile, -np.inf)))
     fall = profile[top] - profile
     left, right = bool((fall[:top] > FALL).any()), bool((fall[top + 1 :] > FALL).any())
     if left and right:
@@ -78,7 +80,7 @@ def profile(problem: Posed, coordinate: int, best: Floats, points: Sequence[floa
 
     d = len(best)
     others = np.delete(np.arange(problem.steps, d), coordinate - problem.steps)
-    found = np.full(len(points), -np.inf)
+    found = np.full(len(points), np.nan)
 
     def climb(held: float, start: Floats) -> tuple[float, Floats]:
         z = start.copy()
@@ -103,7 +105,9 @@ def profile(problem: Posed, coordinate: int, best: Floats, points: Sequence[floa
     for order in (range(middle, len(points)), range(middle - 1, -1, -1)):
         z = best
         for k in order:
-            found[k], z = climb(points[k], z)
+            value, moved = climb(points[k], z)
+            # a point at which the model cannot run says nothing
+            found[k], z = (value, moved) if value > -1e9 else (np.nan, z)
     return found
 
 

@@ -326,7 +326,8 @@ def _write(
         "worst": worst, "converged": all(r["converged"] for r in rows), "acceptance": chains.acceptance.tolist(),
         "singular_values": informed_directions(matrix).tolist(), "targets_of_jacobian": names,
         "refused_share_of_prior": problem.refused_share, "draws": steps * walkers * ensembles,
-        "profile_points": list(PROFILE), "profiles": {i: c.tolist() for i, c in curves.items()},
+        "profile_points": list(PROFILE),
+        "profiles": {i: [float(v) if np.isfinite(v) else None for v in c] for i, c in curves.items()},
     }  # fmt: skip
     (home / "diagnostics.json").write_text(json.dumps(details, indent=1) + "\n")
     (home / "manifest.json").write_text(json.dumps(dict(posterior.manifest), indent=1) + "\n")

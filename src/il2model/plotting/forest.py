@@ -110,7 +110,8 @@ def profiles(curves: Mapping[str, Sequence[float]], points: Sequence[float], *, 
     figure = Drawing(figsize=(10.5, 1.45 * rows + 0.7), layout="constrained")
     axes = np.atleast_1d(figure.subplots(rows, columns, sharex=True)).ravel()
     for ax, (name, values) in zip(axes, curves.items(), strict=False):
-        y = np.asarray(values) - np.max(values)
+        y = np.array([np.nan if v is None else v for v in values], dtype=float)
+        y = y - np.nanmax(y)
         ax.plot(points, y, "-", color=COLOURS[1], linewidth=1.3)
         ax.axhline(-fall, color="#888888", linewidth=0.8, linestyle=":")
         ax.set_ylim(-6, 0.4)
