@@ -27,7 +27,7 @@ def say(text: str) -> None:
 
 def structures(folder: Path) -> None:
     """Compare structures of both halves."""
-    for stage, n in (("imodals", 2048), ("mirocals", 1024)):
+    for stage, n in (("imodals", 8192), ("mirocals", 1024)):
         problem = Problem.pose(stage, results=folder)
         found = compare(stage, n=n, results=folder, say=say)
         rows = structure_rows(problem, found)

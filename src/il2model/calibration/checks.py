@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.problem import Floats
+from ..kernels.problem import Floats, SolverOptions
 from ..posterior import Posterior
+from ..simulation.regimen import Regimen
+from ..simulation.run import run
 from .mirocals import Arms, Trait, arms
 from .problem import Problem
 from .replicates import NAMES, replicate
@@ -28,10 +30,6 @@ def untreated_residual(simulator: Simulator, table: Mapping[str, Floats]) -> Flo
     steady = np.array([i for i, s in enumerate(k.blueprint.states) if s.id in _steady(simulator)])
     constants = k.constants(rows)
     start = k.baseline(rows, constants)[:, steady]
-    from ..kernels.problem import SolverOptions
-    from ..simulation.regimen import Regimen
-    from ..simulation.run import run
-
     result = run(
         k, [Regimen.named("placebo")], np.zeros(len(rows), np.int64), rows, np.array([28.0]), 28.0,
         options=SolverOptions(rtol=1e-6), batch=True,
@@ -47,7 +45,7 @@ def _steady(simulator: Simulator) -> set[str]:
 
 def ccl2_and_treg(simulator: Simulator, table: Mapping[str, Floats], block: int = 256) -> dict[str, Floats]:
     """Return plasma CCL2 and tissue Treg relative to baseline, (set, arm 1 and 2 MIU, day)."""
-    ids = ("plasma_ccl2", "treg_tissue", "treg_percent")
+    ids = ("plasma_ccl2", "treg_tissue")
     n = max((len(v) for v in table.values()), default=1)
     parts: dict[str, list[Floats]] = {i: [] for i in ids}
     for first in range(0, n, block):

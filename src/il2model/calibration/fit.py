@@ -17,7 +17,6 @@ import numpy as np
 from ..errors import InputError
 from ..kernels.problem import Floats
 from ..manifest import manifest, versions
-from ..parameters import load_parameters
 from ..population.coordinates import Coordinates
 from ..posterior import Posterior
 from .diagnostics import PROFILE, convergence, informed_directions, jacobian, profiles, verdict
@@ -227,10 +226,10 @@ def with_prior_only(
 
 
 def point_estimate(posterior: Posterior, problem: Problem) -> dict[str, float]:
-    """Return one coherent set: the posterior mean on the sampler's coordinates, mapped back.
+    """Return one set: the posterior mean of each number on the scale of its prior.
 
-    Numbers of earlier stages are their posterior mean on the scale of their
-    own prior (see `Posterior`), taken over this posterior's draws.
+    The mean of the logarithm for a lognormal prior, of the logit for a share, the median for
+    a half-normal; over the draws of this posterior, so that later stages count.
     """
     found: dict[str, float] = {}
     parameters = problem.simulator.parameters
@@ -433,7 +432,6 @@ def calibrate(
     for stage in wanted:
         if stage not in STAGES:
             raise unknown_name("stage", stage, (*STAGES, "all"))
-    load_parameters("prior")
     folder = Path(output)
     return {
         stage: fit_stage(

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -81,8 +80,6 @@ class Chains:
     z: Floats
     log_likelihood: Floats
     acceptance: Floats
-    coordinates: tuple[str, ...]
-    seconds: float
 
 
 def log_posterior(problem: Posed, z: Floats) -> Floats:
@@ -167,14 +164,12 @@ def sample(
     files = [folder / f"ensemble-{k}.npz" for k in range(options.ensembles)]
     if any(f.exists() for f in files) and not resume:
         raise InputError(f"{folder} holds a run already; go on with --resume, or give another folder.")
-    start = time.perf_counter()
     tasks = [(pose, k, str(files[k]), options, optimum) for k in range(options.ensembles)]
     _in_processes(tasks, workers, files, options, progress)
     parts = [np.load(f, allow_pickle=False) for f in files]
     return Chains(
         np.stack([p["z"] for p in parts]), np.stack([p["log_likelihood"] for p in parts]),
         np.array([float(p["acceptance"]) / int(p["step"]) for p in parts]),
-        tuple(json.loads(str(parts[0]["coordinates"]))), time.perf_counter() - start,
     )  # fmt: skip
 
 
@@ -264,7 +259,7 @@ def run_ensemble(
     names, path = tuple(problem.coordinates), Path(file)
     d, total = len(names), options.burn + options.steps
     settings = _fingerprint(problem, options, start, number)
-    state, kept, kept_value, accepted, done = _restored(path, settings, options, d)
+    state, kept, kept_value, accepted, done = _restored(path, settings)
     if state is None:
         rng = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([options.seed, number])))
         x = rng.standard_normal((options.walkers, d))
@@ -330,9 +325,7 @@ def _store(
     temporary.replace(path)
 
 
-def _restored(
-    path: Path, settings: str, options: SamplerOptions, d: int
-) -> tuple[Any, list[Floats], list[Floats], float, int]:
+def _restored(path: Path, settings: str) -> tuple[Any, list[Floats], list[Floats], float, int]:
     import emcee
 
     if not path.exists():

@@ -22,8 +22,8 @@ import numpy as np
 
 from ..kernels.problem import Floats
 from .likelihood import joint_moments, log_likelihood
-from .problem import Problem
-from .sampler import SamplerOptions, optimise, run_ensemble
+from .problem import Posed, Problem
+from .sampler import Optimum, SamplerOptions, optimise, run_ensemble
 from .simulator import Size
 from .targets import Targets
 
@@ -68,20 +68,6 @@ def synthetic(problem: Problem, predicted: Mapping[str, Floats], rng: np.random.
         for id, value in zip(joint.members, drawn, strict=True):
             new[id] = replace(new[id], estimate=float(value))
     return replace(problem.targets, targets=MappingProxyType(new))
-
-
-@dataclass(frozen=True)
-class _Again:
-    """Builds the problem of one replicate: the stage with other numbers."""
-
-    stage: str
-    results: str | None
-    targets: Targets
-    size: Size
-
-    def __call__(self) -> Problem:
-        problem = Problem.pose(self.stage, size=self.size, results=self.results)
-        return replace(problem, targets=self.targets)
 
 
 @lru_cache(maxsize=4)
@@ -155,39 +141,31 @@ def emulator(stage: str, results: str | None, size: Size) -> tuple[Emulated, dic
     return Emulated(problem, problem.targets, weights), explained
 
 
-@dataclass(frozen=True)
-class _Emulation:
-    """Builds one replicate of an emulated stage."""
+def _rank_of(
+    truth: Floats, problem: Posed, options: SamplerOptions, start: Optimum | Floats, rng: np.random.Generator
+) -> Floats:
+    """Sample a problem in this process; return the rank of the truth per coordinate among `RANKED` draws."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "ensemble.npz"
+        run_ensemble(lambda: problem, 0, str(file), replace(options, checkpoint=10_000), start)
+        with np.load(file) as data:
+            z = data["z"].reshape(-1, truth.shape[1])
+    keep = z[rng.choice(len(z), RANKED, replace=False)]
+    return np.asarray((keep < truth).sum(axis=0), float)
 
-    whole: Emulated
-    targets: Targets
 
-    def __call__(self) -> Emulated:
-        return replace(self.whole, targets=self.targets)
-
-
-def _emulated_rank(stage: str, results: str | None, seed: int, size: Size, number: int) -> tuple[Floats, Floats]:
-    """Return z of the truth and its ranks, with the emulator in place of the model."""
+def _emulated_rank(stage: str, results: str | None, seed: int, size: Size, number: int) -> Floats:
+    """Return the ranks of one synthetic trial, with the emulator in place of the model."""
     rng = np.random.default_rng([seed, number])
     whole, _ = emulator(stage, results, size)
     truth = rng.standard_normal((1, len(whole.coordinates)))
-    targets = synthetic(whole.problem, whole.predict(truth), rng)
-    pose = _Emulation(whole, targets)
-    options = SamplerOptions(
-        ensembles=1, walkers=48, burn=300, steps=400, thin=20, seed=int(rng.integers(2**31)), checkpoint=10_000
-    )
-    best = optimise(pose(), replace(options, starts=2))
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "ensemble.npz"
-        run_ensemble(pose, 0, str(file), options, best)
-        with np.load(file) as data:
-            z = data["z"].reshape(-1, len(whole.coordinates))
-    keep = z[rng.choice(len(z), RANKED, replace=False)]
-    return truth[0], np.asarray((keep < truth).sum(axis=0), float)
+    again = replace(whole, targets=synthetic(whole.problem, whole.predict(truth), rng))
+    options = SamplerOptions(ensembles=1, walkers=48, burn=300, steps=400, thin=20, seed=int(rng.integers(2**31)))
+    return _rank_of(truth, again, options, optimise(again, replace(options, starts=2)), rng)
 
 
-def _rank(stage: str, results: str | None, seed: int, size: Size, number: int) -> tuple[Floats, Floats]:
-    """Return z of the truth, and its rank per coordinate among `RANKED` draws."""
+def _rank(stage: str, results: str | None, seed: int, size: Size, number: int) -> Floats:
+    """Return the ranks of one synthetic trial of the reduced cohort."""
     rng = np.random.default_rng([seed, number])
     problem = Problem.pose(stage, size=size, results=results)
     while True:
@@ -195,22 +173,15 @@ def _rank(stage: str, results: str | None, seed: int, size: Size, number: int) -
         predicted = problem.predict(problem.table(truth))
         if all(np.isfinite(v).all() for v in predicted.values()):
             break
-    targets = synthetic(problem, predicted, rng)
-    pose = _Again(stage, results, targets, size)
-    options = replace(OPTIONS[stage], seed=int(rng.integers(2**31)), checkpoint=10_000)
+    again = replace(problem, targets=synthetic(problem, predicted, rng))
+    options = replace(OPTIONS[stage], seed=int(rng.integers(2**31)))
     # start where a bank of prior points does well with these numbers; the burn-in does the rest
     points, bank = _bank(stage, results, size)
-    value = log_likelihood(targets.of(stage, "fit"), targets, bank)
+    value = log_likelihood(again.fitted, again.targets, bank)
     weights = np.exp(value - value.max())
     chosen = points[rng.choice(len(points), options.walkers, p=weights / weights.sum())]
     start = np.sqrt(1 - 0.2**2) * chosen + 0.2 * rng.standard_normal(chosen.shape)
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "ensemble.npz"
-        run_ensemble(pose, 0, str(file), options, start)
-        with np.load(file) as data:
-            z = data["z"].reshape(-1, len(problem.coordinates))
-    keep = z[rng.choice(len(z), RANKED, replace=False)]
-    return truth[0], np.asarray((keep < truth).sum(axis=0), float)
+    return _rank_of(truth, again, options, start, rng)
 
 
 def calibration_of_sampler(
@@ -232,9 +203,9 @@ def calibration_of_sampler(
     Returns
     -------
     dict
-        coordinates; ranks (replicate, coordinate) from 0 to `RANKED`; p per coordinate
-        of the chi-square test of even ranks in 8 bins; and the smallest of these
-        p, corrected for their number.
+        coordinates; histograms of the ranks in 8 bins; p per coordinate of the chi-square test
+        of even ranks; p_all, the smallest of these corrected for their number; and
+        the share of variance that the emulator explains, by target.
     """
     from scipy.stats import chisquare
 
@@ -242,7 +213,7 @@ def calibration_of_sampler(
     ranks = []
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
-        for k, (_, rank) in enumerate(pool.map(task, range(n))):
+        for k, rank in enumerate(pool.map(task, range(n))):
             ranks.append(rank)
             progress(k + 1, n)
     table = np.array(ranks)

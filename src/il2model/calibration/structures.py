@@ -86,7 +86,7 @@ def evidence(problem: Problem, n: int, seed: int = 1, block: int = 64) -> Eviden
     z = ndtri(np.clip(sobol_points(n, d, seed), 1e-9, 1 - 1e-9))
     log_ratio = np.zeros(n)
     if problem.stage != "mirocals":
-        best = optimise(problem, SamplerOptions(starts=2, seed=seed))
+        best = optimise(problem, SamplerOptions(starts=4, seed=seed))
         law = multivariate_t(best.z[first:], 1.3 * best.covariance[first:, first:], df=6, seed=seed)
         near = np.random.default_rng(seed).random(n) < 0.8
         z[near, first:] = law.rvs(int(near.sum()))

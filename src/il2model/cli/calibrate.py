@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .parsing import Parser
+from .parsing import Parser, tenths
 
 _HELP = """calibrate the model to the published summaries of the trials
 
@@ -37,16 +38,14 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"--workers is {args.workers}; it must be at least 1.")
     if args.seed < 0:
         raise InputError(f"--seed is {args.seed}; it must be zero or more.")
-    shown: dict[str, int] = {}
 
     def say(text: str) -> None:
         print(f"il2model: {text}", file=sys.stderr, flush=True)
 
+    told: dict[str, Callable[[int, int], None]] = {}
+
     def progress(stage: str, done: int, total: int) -> None:
-        tenth = 10 * done // total
-        if shown.get(stage) != tenth:
-            shown[stage] = tenth
-            say(f"{stage}: sampled {10 * tenth} %")
+        told.setdefault(stage, tenths(f"steps of {stage}"))(done, total)
 
     try:
         fits = calibrate(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .parsing import Parser, listed
+from .parsing import Parser, listed, tenths
 
 
 def add(commands: Any) -> None:
@@ -57,13 +57,6 @@ def _cut(text: str) -> tuple[float, float] | None:
     return _number(low, "--cuts"), _number(high, "--cuts")
 
 
-def _tell(done: int, total: int, last: list[int]) -> None:
-    tenth = 10 * done // total
-    if tenth != last[0]:
-        last[0] = tenth
-        print(f"il2model: {done} of {total} trials", file=sys.stderr, flush=True)
-
-
 def power(args: argparse.Namespace) -> int:
     """Run `il2model power`."""
     from dataclasses import replace
@@ -80,11 +73,10 @@ def power(args: argparse.Namespace) -> int:
         kept = tuple(v for v in design.visits if v.day <= args.follow_up)
         design = design.replace(follow_up=args.follow_up, visits=kept)
     cuts = CUTS if args.cuts is None else [_cut(c) for c in listed(args.cuts)]
-    last = [-1]
     study = power_study(
         design, cuts=cuts, sizes=[int(_number(n, "--sizes")) for n in listed(args.sizes)], hazard_ratio=args.hr,
         replicates=args.replicates, draws=args.draws, seed=args.seed,
-        progress=lambda done, total: _tell(done, total, last),
+        progress=tenths("trials"),
     )  # fmt: skip
     print(study.table.round(3).to_string(index=False))
     if not study.calibrated:

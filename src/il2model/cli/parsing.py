@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ..errors import InputError, unknown_name
@@ -50,3 +52,15 @@ def assignments(texts: list[str]) -> dict[str, str]:
 def listed(text: str) -> list[str]:
     """Split 'a,b,c'."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def tenths(what: str) -> Callable[[int, int], None]:
+    """Return a progress callback that says 'done of total WHAT' on standard error at every tenth."""
+    last = [-1]
+
+    def tell(done: int, total: int) -> None:
+        if 10 * done // total != last[0]:
+            last[0] = 10 * done // total
+            print(f"il2model: {done} of {total} {what}", file=sys.stderr, flush=True)
+
+    return tell

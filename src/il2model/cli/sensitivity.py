@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .parsing import Parser, listed
+from .parsing import Parser, listed, tenths
 
 
 def add(commands: Any) -> None:
@@ -57,19 +56,11 @@ def run(args: argparse.Namespace) -> int:
         ranges=args.ranges, method=args.method, n=args.n, seed=args.seed, regimen=args.regimen, until=args.until,
         times=times, second_order=args.second_order, patients=args.patients,
     )  # fmt: skip
-    last = [-1]
-
-    def progress(done: int, total: int) -> None:
-        tenth = 10 * done // total
-        if tenth != last[0]:
-            last[0] = tenth
-            print(f"il2model: {done} of {total} rows", file=sys.stderr, flush=True)
-
     executor = None
     if args.dask is not None:
         executor = _dask(args.dask)
     folder = Path(args.output)
-    keywords = {"policy": args.policy, "threads": args.workers, "executor": executor, "progress": progress}
+    keywords = {"policy": args.policy, "threads": args.workers, "executor": executor, "progress": tenths("rows")}
     if args.until_width is not None:
         result = run_to_width(study, args.until_width, folder, resume=args.resume, **keywords)
     else:

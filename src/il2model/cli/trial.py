@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .parsing import Parser
+from .parsing import Parser, tenths
 
 _HELP = """replay a published trial: draw patients, let chance act, analyse as the trial did
 
@@ -51,19 +51,12 @@ def run(args: argparse.Namespace) -> int:
         control, *others = design.arms
         design = design.replace(arms=(control, *(replace(a, adherence=args.adherence) for a in others)))
     design = design.replace(dropout=args.dropout)
-    shown = [-1]
-
-    def progress(done: int, total: int) -> None:
-        tenth = 10 * done // total
-        if tenth != shown[0]:
-            shown[0] = tenth
-            print(f"il2model: {done} of {total} replicates", file=sys.stderr, flush=True)
-
     folder = None if args.output is None else Path(args.output)
     try:
         result = run_trial(
             design, args.replicates, args.seed, draws=args.draws, pool=args.pool, threads=args.workers,
-            directory=None if folder is None else folder / "replicates", resume=args.resume, progress=progress,
+            directory=None if folder is None else folder / "replicates", resume=args.resume,
+            progress=tenths("replicates"),
         )  # fmt: skip
         if folder is not None:
             from ..report.trial import write_trial

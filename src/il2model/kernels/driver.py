@@ -30,8 +30,6 @@ DIMS = (
 )
 #: Modes: step by the error estimate; do so and record the accepted steps; take recorded steps.
 FREE, RECORD, REPLAY = 0, 1, 2
-#: Position of each number of `reals`.
-REALS = ["t_end", "rtol", "atol", "h_first", "h_min", "h_max", "growth_limit", "residual_limit"]
 #: Whole numbers and reals that a lane remembers between steps.
 LANE_INTS, LANE_REALS = 8, 4
 

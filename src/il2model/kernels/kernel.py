@@ -53,12 +53,15 @@ class Kernel:
 
     def constants(self, parameters: Floats) -> Floats:
         """Closed form of the untreated state: (subject, parameter) -> (subject, constant)."""
+        # NumPy rounds exp and log otherwise for rows laid out backwards
+        parameters = np.ascontiguousarray(parameters)
         with np.errstate(all="ignore"):
             result: Floats = self.blueprint.plain_module().constants(parameters)
         return result
 
     def baseline(self, parameters: Floats, constants: Floats) -> Floats:
         """Initial states: (subject, state)."""
+        parameters, constants = np.ascontiguousarray(parameters), np.ascontiguousarray(constants)
         with np.errstate(all="ignore"):
             result: Floats = self.blueprint.plain_module().baseline(parameters, constants)
         return result

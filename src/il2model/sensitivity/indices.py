@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 
 from ..kernels.problem import Floats
 
-#: Below this share of the largest variance of its series an output has no variance worth dividing.
-FLAT = 1e-10
-
 
 @dataclass(frozen=True)
 class SobolIndices:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 RESAMPLES = 200
-#: Half-width per method: 'half' where an interval is reliable, None where it is not.
+#: Methods that any rows of a design will do for.
 _GIVEN_DATA = ("delta", "pawn", "hdmr", "prcc", "rbd_fast")
 
 

@@ -224,27 +224,20 @@ class SensitivityStudy:
             return {id: X[:, k] for k, id in enumerate(self.inputs)}
         return Coordinates.of(self.kernel, self.values, ids=self.inputs).values(X)
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """Hash of the design and of everything that the results depend on."""
-        plan = self.regimen if isinstance(self.regimen, str) else repr(self.regimen)
-        parts = [
-            self.kernel.blueprint.fingerprint, self.values.fingerprint(), repr(self.inputs), self.ranges, self.method,
-            str(self.n), str(self.seed), plan, repr([c.name for c in self.columns]), repr(float(self.until)),
-            str(self.second_order), str(self.patients if self.arms else 0), repr(self.rtol),
-            hashlib.sha256(np.ascontiguousarray(self.design).tobytes()).hexdigest(),
-        ]  # fmt: skip
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-
     @property
     def row_key(self) -> str:
         """Hash of what a row's result depends on, whatever the size of the design."""
         parts = [
             self.kernel.blueprint.fingerprint, self.values.fingerprint(), repr(self.inputs), self.ranges, self.method,
-            str(self.seed), repr(self.regimen), repr([c.name for c in self.columns]), repr(float(self.until)),
+            str(self.seed), repr(self._plan()), repr([c.name for c in self.columns]), repr(float(self.until)),
             str(self.second_order), str(self.patients if self.arms else 0), repr(self.rtol),
         ]  # fmt: skip
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the design and of everything that the results depend on."""
+        return hashlib.sha256(self.row_key.encode() + np.ascontiguousarray(self.design).tobytes()).hexdigest()[:16]
 
     # -------------------------------------------------------------- evaluation
     def evaluate(self, rows: slice, threads: int | None = None) -> tuple[Floats, list[str]]:
@@ -258,7 +251,7 @@ class SensitivityStudy:
         return plan.until(self.until)
 
     def _grid(self) -> Floats:
-        # doses make courses jump: once an hour in the first days of a cycle would be enough, daily is for endpoints
+        # endpoints are read off daily values
         return np.unique(np.concatenate([np.arange(0, self.until, 1.0), [self.until], np.array(self.times, float)]))
 
     def _courses(self, table: dict[str, Floats], n: int, threads: int | None) -> tuple[Floats, list[str]]:

@@ -29,7 +29,6 @@ class CoxFit:
     coefficients: Floats
     covariance: Floats
     log_likelihood: float
-    null_log_likelihood: float
 
     @property
     def standard_errors(self) -> Floats:
@@ -38,7 +37,7 @@ class CoxFit:
 
 
 def _nothing(columns: int) -> CoxFit:
-    return CoxFit(np.full(columns, np.nan), np.full((columns, columns), np.nan), np.nan, np.nan)
+    return CoxFit(np.full(columns, np.nan), np.full((columns, columns), np.nan), np.nan)
 
 
 def cox(time: Floats, event: NDArray[np.bool_], covariates: Floats) -> CoxFit:
@@ -91,8 +90,7 @@ def cox(time: Floats, event: NDArray[np.bool_], covariates: Floats) -> CoxFit:
         return float(eta[died].sum() - (np.log(s0) + top).sum()), score, information
 
     beta = np.zeros(Z.shape[1])
-    null, score, information = evaluate(beta)
-    value = null
+    value, score, information = evaluate(beta)
     for _ in range(60):
         try:
             move = np.linalg.solve(information, score)
@@ -113,4 +111,4 @@ def cox(time: Floats, event: NDArray[np.bool_], covariates: Floats) -> CoxFit:
         return _nothing(Z.shape[1])
     if (np.diag(covariance) * sd**2 > 1e4).any():  # flat: the estimate is at infinity
         return _nothing(Z.shape[1])
-    return CoxFit(beta / sd, covariance, value, null)
+    return CoxFit(beta / sd, covariance, value)

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 Bools = NDArray[np.bool_]
 #: Strata of CSF pNFH in MIROCALS, pg/mL.
 LOW, HIGH = 750.0, 3700.0
-#: Analyses of survival and the published value of MIROCALS.
-SURVIVAL = ("all", "low_pnfh", "high_pnfh", "adjusted_main", "interaction", "adjusted_all")
 MONTH = 30.4375
 
 
@@ -85,8 +83,9 @@ def survival_analyses(data: TrialData, arm: int = 1) -> dict[str, float]:
     x = pnfh / 1000
     fit = cox(time, died, np.c_[treated, x, treated * x])
     main, slope = float(fit.coefficients[0]), float(fit.coefficients[2])
+    error = float(fit.standard_errors[2])
     found |= {"adjusted_main": main, "interaction": slope / 1000}
-    found["interaction_p"] = float(2 * ndtr(-abs(slope / fit.standard_errors[2])))
+    found["interaction_p"] = float(2 * ndtr(-abs(slope) / error)) if error > 0 else float("nan")
     found["ratio_high_low"] = found["high_pnfh"] - found["low_pnfh"]
     found["pnfh_at_hr_1"] = -1000 * main / slope if main * slope < 0 else float("nan")
     others = np.c_[treated, x, data.covariates["alsfrs_r"][rows], data.covariates["age"][rows]]

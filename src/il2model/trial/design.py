@@ -88,7 +88,10 @@ class Arm:
 
 @dataclass(frozen=True)
 class Visit:
-    """A visit on a day, within a window of so many days to either side."""
+    """A visit on a day, within a window of so many days to either side.
+
+    The window moves the day that enters slopes; what is measured is that of the planned day.
+    """
 
     day: float
     window: float = 0.0

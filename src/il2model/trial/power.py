@@ -80,7 +80,7 @@ def power_study(
     -------
     PowerStudy
         Columns: low, high (pg/mL), per_arm, endpoint, power, standard_error, deaths (mean of a trial),
-        for_80_percent (patients per arm, from the mean of the statistic), screened_per_patient.
+        for_80_percent (patients per arm, from the mean of the statistic).
 
     Raises
     ------

@@ -20,7 +20,6 @@ from ..posterior import Posterior, stored
 from .analysis import (
     HIGH,
     LOW,
-    SURVIVAL,
     TrialData,
     cafs,
     marker_changes,
@@ -483,6 +482,3 @@ class _Store:
         temporary.write_text(json.dumps({"design": self.design, "replicates": self.waiting}))
         temporary.replace(target)
         self.waiting = {}
-
-
-__all__ = ["SURVIVAL", "TrialResult", "analyse", "draw_trial", "posterior_sets", "run_trial"]
