@@ -42,3 +42,13 @@ def manifest(
     }
     record.update(details or {})
     return record
+
+
+def peak_memory() -> float | None:
+    """Return the largest resident memory of this process so far, MiB; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1024**2 if sys.platform == "darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)

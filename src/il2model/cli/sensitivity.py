@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,18 @@ def add(commands: Any) -> None:
     p.add_argument(
         "--outputs", default="treg_percent,plasma_ccl2,alsfrs_r", metavar="LIST", help="observables, endpoints"
     )
-    p.add_argument("--times", default=None, metavar="LIST", help="days of observables (default: 24 over the course)")
+    p.add_argument("--times", default=None, metavar="LIST", help="days of observables (default: visits of each cycle)")
     p.add_argument("--parameters", default=None, metavar="LIST", help="(default: all with a prior)")
     p.add_argument("--ranges", default="prior", metavar="KIND", help="prior or posterior")
-    p.add_argument("--regimen", default="imodals-2miu", metavar="NAME")
-    p.add_argument("--until", type=float, default=85.0, metavar="DAYS")
+    p.add_argument("--regimen", default=None, metavar="NAME", help="(default: imodals-2miu; mirocals for differences)")
+    p.add_argument("--until", type=float, default=None, metavar="DAYS", help="(default: 85; 640 for differences)")
     p.add_argument("--second-order", action="store_true")
     p.add_argument("--patients", type=int, default=128, metavar="N", help="for differences between arms")
     p.add_argument(
         "--until-width", type=float, default=None, metavar="W", help="double n until half-widths are below W"
     )
+    p.add_argument("--control", default="placebo", metavar="NAME", help="other arm of a difference (default placebo)")
+    p.add_argument("--alone", action="store_true", help="leave out scrambles, tornado, prior beside posterior")
     p.add_argument("--policy", default="refuse", metavar="NAME", help="for failed rows: refuse, bound or drop")
     p.add_argument("--workers", type=int, default=None, metavar="N", help="threads")
     p.add_argument("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler")
@@ -48,13 +51,13 @@ def run(args: argparse.Namespace) -> int:
     if args.workers is not None and args.workers < 1:
         raise InputError(f"--workers is {args.workers}; it must be at least 1.")
     try:
-        times = [float(t) for t in listed(args.times)] if args.times else list(np.linspace(0, args.until, 25)[1:])
+        times = [float(t) for t in listed(args.times)] if args.times else []
     except ValueError:
         raise InputError(f"--times needs numbers; got {args.times!r}.") from None
     study = SensitivityStudy(
         outputs=listed(args.outputs), parameters=None if args.parameters is None else listed(args.parameters),
         ranges=args.ranges, method=args.method, n=args.n, seed=args.seed, regimen=args.regimen, until=args.until,
-        times=times, second_order=args.second_order, patients=args.patients,
+        times=times, second_order=args.second_order, patients=args.patients, control=args.control,
     )  # fmt: skip
     executor = None
     if args.dask is not None:
@@ -65,10 +68,15 @@ def run(args: argparse.Namespace) -> int:
         result = run_to_width(study, args.until_width, folder, resume=args.resume, **keywords)
     else:
         result = study.run(folder, resume=args.resume, **keywords)
-    page = write_sensitivity(result, folder / "report.html")
+    beside = {}
+    for word, companion in {} if args.alone else result.study.companions().items():
+        print(f"il2model: {word}", file=sys.stderr, flush=True)
+        beside[word] = companion.run(folder / word, **(keywords | {"policy": "refuse"}))
+    page = write_sensitivity([(result, beside)], folder / "report.html")
     name, values, half = result.main()
+    last = max((c.time for c in result.study.columns if c.time is not None), default=None)
     for k, column in enumerate(result.study.columns):
-        if column.series is not None and column.time != times[-1]:
+        if column.series is not None and column.time != last:
             continue
         order = np.argsort(-np.abs(np.nan_to_num(values[:, k])))[:5]
         top = ", ".join(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def bars(
     if second is not None:
         draw(second[1], second[2], np.asarray(y - shift), COLOURS[2], second[0])
     if floor is not None and np.isfinite(floor):
-        ax.axvspan(-floor, floor, color="#BBBBBB", alpha=0.4, linewidth=0, label="noise floor")
+        ax.axvspan(-floor, floor, color="#E4E4E4", linewidth=0, zorder=0, label="noise floor")
     ax.axvline(0, color="#444444", linewidth=0.8)
     ax.set_yticks(y, [names[k].replace("_", " ") for k in order], fontsize=8)
     ax.set_xlabel(axis)
@@ -60,28 +60,156 @@ def bars(
 
 
 def against_time(
-    names: Sequence[str], times: Floats, values: Floats, variance: Floats, *, title: str, axis: str, most: int = 12
+    names: Sequence[str],
+    times: Floats,
+    values: Floats,
+    variance: Floats,
+    *,
+    title: str,
+    axis: str,
+    unit: str = "",
+    starts: Sequence[float] = (),
+    most: int = 12,
 ) -> Figure:
-    """Draw a heat map (parameter, time) with the variance of the output below; masked times stay grey."""
+    """Draw a heat map (parameter, time) with the SD of the output below; masked times stay grey.
+
+    Parameters
+    ----------
+    starts : sequence of float
+        First days of treatment cycles; with two to four of them there is a column a
+        cycle, and the axis is the day of the cycle (day 1: the first dose).
+    """
     from .figure import Drawing
 
     order = np.argsort(-np.nan_to_num(np.nanmax(np.abs(np.nan_to_num(values)), axis=1)))[:most]
-    figure = Drawing(figsize=(8.6, 0.3 * len(order) + 2.8), layout="constrained")
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(len(order) * 0.3 + 0.5, 1.2))
-    top.set_facecolor("#DDDDDD")
-    edges = np.concatenate([[times[0] - (times[1] - times[0]) / 2], (times[1:] + times[:-1]) / 2,
-                            [times[-1] + (times[-1] - times[-2]) / 2]])  # fmt: skip
-    image = top.pcolormesh(
-        edges, np.arange(len(order) + 1), np.ma.masked_invalid(values[order[::-1]]), vmin=0, vmax=1, cmap="viridis"
+    by_cycle = 2 <= len(starts) <= 4
+    parts = [(s, np.searchsorted(times, s, "right")) for s in starts] if by_cycle else [(0.0, 0)]
+    edges = [first for _, first in parts[1:]] + [len(times)]
+    figure = Drawing(figsize=(8.6, 0.3 * len(order) + 3.0), layout="constrained")
+    axes = figure.subplots(
+        2, len(parts), squeeze=False, sharex="col", sharey="row", height_ratios=(len(order) * 0.3 + 0.5, 1.2)
     )
     labels = [names[k].replace("_", " ") for k in order[::-1]]
-    top.set_yticks(np.arange(len(order)) + 0.5, labels, fontsize=8)
-    figure.colorbar(image, ax=top, label=axis)
-    top.set_title(title, fontsize=10, loc="left")
-    bottom.plot(times, np.sqrt(np.maximum(variance, 0)), color=COLOURS[1])
-    bottom.set_ylabel("SD", fontsize=8)
-    bottom.set_xlabel("time since first dose [day]")
-    bottom.grid(alpha=0.25, linewidth=0.5)
+    image: Any = None
+    for k, ((start, first), last) in enumerate(zip(parts, edges, strict=True)):
+        t = times[first:last] - start + (1 if by_cycle else 0)
+        top, bottom = axes[:, k]
+        top.set_facecolor("#DDDDDD")
+        bounds = np.concatenate([[t[0] - 0.5], (t[1:] + t[:-1]) / 2, [t[-1] + 0.5]])
+        image = top.pcolormesh(
+            bounds, np.arange(len(order) + 1), np.ma.masked_invalid(values[order[::-1], first:last]), vmin=0, vmax=1,
+            cmap="viridis",
+        )  # fmt: skip
+        top.set_yticks(np.arange(len(order)) + 0.5, labels, fontsize=8)
+        if by_cycle:
+            top.set_title(f"cycle {k + 1}", fontsize=9)
+        bottom.plot(t, np.sqrt(np.maximum(variance[first:last], 0)), color=COLOURS[1])
+        bottom.set_xlabel("day of the cycle" if by_cycle else "time since first dose [day]", fontsize=9)
+        bottom.grid(alpha=0.25, linewidth=0.5)
+    axes[1, 0].set_ylabel(f"SD [{unit}]" if unit else "SD", fontsize=8)
+    figure.colorbar(image, ax=axes[0], label=axis)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    return figure
+
+
+def swings(names: Sequence[str], low: Floats, high: Floats, *, title: str, unit: str, most: int = 12) -> Figure:
+    """Draw a tornado: change of the output with one parameter at its 10 and at its 90 % quantile."""
+    from .figure import Drawing
+
+    order = np.argsort(-np.maximum(np.abs(np.nan_to_num(low)), np.abs(np.nan_to_num(high))))[:most]
+    figure = Drawing(figsize=(8.2, 0.32 * len(order) + 1.4), layout="constrained")
+    ax = figure.subplots()
+    y = np.arange(len(order), dtype=float)[::-1]
+    ax.barh(y + 0.19, low[order], 0.38, color=COLOURS[5], label="at its 10 % quantile")
+    ax.barh(y - 0.19, high[order], 0.38, color=COLOURS[2], label="at its 90 % quantile")
+    ax.axvline(0, color="#444444", linewidth=0.8)
+    ax.set_yticks(y, [names[k].replace("_", " ") for k in order], fontsize=8)
+    ax.set_xlabel(f"change from the median [{unit}]" if unit not in ("", "1") else "change from the median")
+    ax.set_title(title, fontsize=10, loc="left")
+    ax.legend(fontsize=8, frameon=False)
+    ax.grid(axis="x", alpha=0.25, linewidth=0.5)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    return figure
+
+
+def beside(
+    names: Sequence[str],
+    sets: Sequence[tuple[str, Floats, Floats | None]],
+    *,
+    title: str,
+    axis: str,
+    most: int = 12,
+) -> Figure:
+    """Draw the same index of several studies as dots with intervals, one row a parameter."""
+    from .figure import Drawing
+
+    largest = np.max([np.nan_to_num(np.abs(v)) for _, v, _ in sets], axis=0)
+    order = np.argsort(-largest)[:most]
+    figure = Drawing(figsize=(8.2, 0.32 * len(order) + 1.5), layout="constrained")
+    ax = figure.subplots()
+    y = np.arange(len(order), dtype=float)[::-1]
+    for k, (name, values, half) in enumerate(sets):
+        ax.errorbar(
+            values[order], y - 0.2 * (k - (len(sets) - 1) / 2), xerr=None if half is None else half[order],
+            fmt="osD^v"[k % 5], markersize=4.5, linewidth=0, elinewidth=1.1, capsize=2, color=COLOURS[(k + 1) % 6],
+            label=name,
+        )  # fmt: skip
+    ax.set_yticks(y, [names[k].replace("_", " ") for k in order], fontsize=8)
+    ax.set_xlabel(axis)
+    ax.set_title(title, fontsize=10, loc="left")
+    ax.legend(fontsize=8, frameon=False)
+    ax.grid(alpha=0.25, linewidth=0.5)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    return figure
+
+
+def scatters(names: Sequence[str], x: Floats, y: Floats, *, title: str, label: str, units: Sequence[str]) -> Figure:
+    """Draw an output against some parameters, (row, parameter), with the mean in ten slices of equal count."""
+    from matplotlib.ticker import LogFormatter, LogLocator, NullLocator
+
+    from .figure import Drawing
+
+    d = x.shape[1]
+    figure = Drawing(figsize=(8.6, 2.7 * -(-d // 3) + 0.4), layout="constrained")
+    axes = figure.subplots(-(-d // 3), 3, sharey=True, squeeze=False).ravel()
+    shown = slice(None, None, max(1, len(x) // 1500))
+    for k in range(d):
+        ax = axes[k]
+        ax.plot(x[shown, k], y[shown], ".", markersize=2.2, color=COLOURS[5], alpha=0.5, rasterized=True)
+        slices = np.array_split(np.argsort(x[:, k]), 10)
+        ax.plot([x[p, k].mean() for p in slices], [y[p].mean() for p in slices], "o-", color=COLOURS[2], markersize=3.5)
+        if x[:, k].min() > 0 and np.quantile(x[:, k], 0.98) > 8 * np.quantile(x[:, k], 0.02):
+            ax.set_xscale("log")
+            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.xaxis.set_major_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(np.inf, np.inf)))
+            ax.xaxis.set_minor_locator(NullLocator())
+        ax.set_xlabel(
+            f"{names[k].replace('_', ' ')} [{units[k]}]" if units[k] != "1" else names[k].replace("_", " "), fontsize=8
+        )
+        ax.tick_params(labelsize=7)
+        ax.grid(alpha=0.25, linewidth=0.5)
+    for ax in axes[d:]:
+        ax.set_visible(False)
+    for ax in axes[::3]:
+        ax.set_ylabel(label, fontsize=8)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    return figure
+
+
+def failures(names: Sequence[str], good: Floats, bad: Floats, *, title: str) -> Figure:
+    """Map failed rows over two parameters, (row, 2), on the quantiles of their priors."""
+    from .figure import Drawing
+
+    figure = Drawing(figsize=(5.6, 4.6), layout="constrained")
+    ax = figure.subplots()
+    ax.plot(*good[:: max(1, len(good) // 2000)].T, ".", markersize=3, color="#BBBBBB", label="ran")
+    ax.plot(*bad[:: max(1, len(bad) // 2000)].T, "x", markersize=5, color=COLOURS[2], label="failed")
+    ax.set_xlabel(f"quantile of {names[0].replace('_', ' ')}")
+    ax.set_ylabel(f"quantile of {names[1].replace('_', ' ')}")
+    ax.set_title(title, fontsize=10, loc="left")
+    ax.legend(fontsize=8, frameon=True, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 

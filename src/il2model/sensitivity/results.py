@@ -16,9 +16,9 @@ import numpy as np
 
 from ..errors import InputError, SimulationError, unknown_name
 from ..kernels.problem import Floats
-from ..manifest import manifest
-from .indices import constant_outputs, sobol_indices
-from .study import BLOCK, METHODS, POLICIES, Progress, SensitivityStudy
+from ..manifest import manifest, peak_memory
+from .indices import constant_outputs, elementary_effects, sobol_indices
+from .study import BLOCK, METHODS, POLICIES, Progress, Rows, SensitivityStudy, cycle_starts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +55,39 @@ class StudyResult:
     notes: tuple[str, ...]
     manifest: Mapping[str, Any]
 
+    @classmethod
+    def load(cls, directory: str | Path) -> StudyResult:
+        """Return a finished study from its folder; nothing is run or written.
+
+        Raises
+        ------
+        InputError
+            If there is no study, rows of it are missing, or it was made with another model
+            or other parameters than the stored ones.
+        """
+        import xarray as xr
+
+        folder = Path(directory)
+        study = SensitivityStudy.load(folder)
+        try:
+            record = json.loads((folder / "manifest.json").read_text())
+            with xr.open_dataset(folder / "indices.nc", engine="scipy") as stored_indices:
+                indices = {str(k): np.asarray(v.values) for k, v in stored_indices.data_vars.items()}
+        except (OSError, ValueError):
+            raise InputError(f"The study in {folder} is not finished; go on with resume.") from None
+        store = _Store(folder, study)
+        Y = np.full((len(study.design), len(study.columns)), np.nan)
+        reasons: dict[int, str] = {}
+        for number, part in blocks(len(study.design)):
+            stored = store.get(number, study.design[part])
+            if stored is None:
+                raise InputError(f"{store.path(number)} is missing; go on with resume.")
+            Y[part] = stored[0].Y
+            reasons |= {part.start + k: w for k, w in enumerate(stored[0].reasons) if w}
+        indices.pop("variance")
+        masked = np.asarray(indices.pop("masked"), float)
+        return cls(study, Y, reasons, indices, masked, tuple(record["notes"]), record)
+
     @property
     def variance(self) -> Floats:
         """Variance of each output over the rows that ran."""
@@ -81,13 +114,25 @@ class StudyResult:
             data[name] = (dims, values)
         data["variance"] = (("output",), self.variance)
         data["masked"] = (("output",), np.asarray(self.masked, bool))
-        coords = {"parameter": list(self.study.inputs), "output": [c.name for c in self.study.columns]}
+        columns = self.study.columns
+        day = np.array([np.nan if c.time is None else c.time for c in columns])
+        starts = np.array(cycle_starts(self.study.plan))
+        cycle = np.searchsorted(starts, day)  # a visit at the start of a cycle ends the one before
+        timed = np.isfinite(day) & (cycle > 0)
+        since = np.where(timed, day - starts[np.maximum(cycle, 1) - 1] + 1, np.nan) if len(starts) else day * np.nan
+        coords = {
+            "parameter": list(self.study.inputs), "output": [c.name for c in columns],
+            "time": ("output", day, {"units": "day", "long_name": "time since first dose"}),
+            "cycle": ("output", np.where(timed, cycle, 0)),
+            "day_of_cycle": ("output", since, {"units": "day", "long_name": "day of the cycle, 1 with the first dose"}),
+            "unit": ("output", [c.unit for c in columns]),
+        }  # fmt: skip
         return xr.Dataset(data, coords=coords, attrs={"manifest": json.dumps(dict(self.manifest))})
 
     def main(self) -> tuple[str, Floats, Floats | None]:
         """Return the method's leading index: name, values, half-widths or None."""
         name = {"sobol": "ST", "morris": "mu_star", "fast": "ST", "rbd_fast": "S1", "delta": "delta", "pawn": "median",
-                "dgsm": "dgsm", "hdmr": "ST", "prcc": "prcc"}[self.study.method]  # fmt: skip
+                "dgsm": "dgsm", "hdmr": "ST", "prcc": "prcc", "oat": "swing"}[self.study.method]  # fmt: skip
         return name, self.indices[name], self.indices.get(f"{name}_half")
 
 
@@ -97,20 +142,22 @@ def blocks(rows: int) -> Iterator[tuple[int, slice]]:
         yield k, slice(first, min(first + BLOCK, rows))
 
 
-def evaluate_block(
-    study: SensitivityStudy, first: int, last: int, threads: int | None
-) -> tuple[Floats, list[str], float]:
-    """Evaluate a block; in another process too."""
-    start = time.process_time()
-    Y, reasons = study.evaluate(slice(first, last), threads)
-    return Y, reasons, time.process_time() - start
+def evaluate_block(study: SensitivityStudy, first: int, last: int, threads: int | None) -> tuple[Rows, float]:
+    """Return rows first..last of the design and the seconds they took; in another process too."""
+    start = time.perf_counter()
+    rows = study.evaluate(study.design[first:last], threads)
+    return rows, time.perf_counter() - start
 
 
 class _Store:
-    """A folder of blocks: Y, reasons and the hash of what they depend on."""
+    """A folder of blocks, and the hash of what they depend on."""
 
-    def __init__(self, folder: Path | None, study: SensitivityStudy, resume: bool) -> None:
-        self.folder, self.key = folder, study.row_key
+    def __init__(self, folder: Path | None, study: SensitivityStudy) -> None:
+        self.folder, self.study = folder, study
+
+    def begin(self, resume: bool) -> None:
+        """Make the folder, or make sure that what it holds belongs to this study."""
+        folder, study = self.folder, self.study
         if folder is None:
             return
         try:
@@ -120,9 +167,10 @@ class _Store:
             known = folder / "study.json"
             if known.exists():
                 stored = json.loads(known.read_text())
-                if stored["row_key"] != self.key:
+                if stored["row_key"] != study.row_key:
                     raise InputError(f"{folder} holds the results of another study or model; give another folder.")
-            known.write_text(json.dumps({**study.describe(), "row_key": self.key}, indent=1) + "\n")
+            record = {**study.describe(), "row_key": study.row_key, "arguments": study.arguments}
+            known.write_text(json.dumps(record, indent=1) + "\n")
         except OSError as error:
             raise InputError(f"{folder} cannot be written: {error.strerror or error}.") from None
 
@@ -130,27 +178,32 @@ class _Store:
         assert self.folder is not None
         return self.folder / f"block-{number:06d}.npz"
 
-    def get(self, number: int, design: Floats) -> tuple[Floats, list[str]] | None:
+    def get(self, number: int, design: Floats) -> tuple[Rows, float] | None:
         """Return a stored block if its rows are those of the design."""
         if self.folder is None or not self.path(number).exists():
             return None
         try:
             with np.load(self.path(number), allow_pickle=False) as data:
-                stored, Y, reasons = data["design"], data["Y"], json.loads(str(data["reasons"]))
+                stored = data["design"]
+                took, inside = data["seconds"].tolist()
+                rows = Rows(data["Y"], json.loads(str(data["reasons"])), data["left_out"], inside)
         except (OSError, ValueError, KeyError):
             raise InputError(f"{self.path(number)} is damaged; remove it, and it is run again.") from None
         if len(stored) > len(design) or not np.array_equal(stored, design[: len(stored)]):
             raise InputError(f"{self.path(number)} belongs to another design (its rows differ); give another folder.")
-        return (Y, reasons) if len(stored) == len(design) else None
+        return (rows, took) if len(stored) == len(design) else None
 
-    def put(self, number: int, design: Floats, Y: Floats, reasons: list[str]) -> None:
+    def put(self, number: int, design: Floats, rows: Rows, took: float) -> None:
         """Write a block, whole or not at all."""
         if self.folder is None:
             return
         temporary = self.path(number).with_suffix(".part")
         try:
             with temporary.open("wb") as stream:
-                np.savez(stream, design=design, Y=Y, reasons=json.dumps(reasons))
+                np.savez(
+                    stream, design=design, Y=rows.Y, reasons=json.dumps(rows.reasons), left_out=rows.left_out,
+                    seconds=np.array([took, rows.model_seconds]),
+                )  # fmt: skip
             temporary.replace(self.path(number))
         except OSError as error:
             temporary.unlink(missing_ok=True)
@@ -176,40 +229,61 @@ def collect(
         raise InputError(
             f"{study.method} needs its whole design; rows can be dropped for {', '.join(_GIVEN_DATA)} only."
         )
+    begin = time.perf_counter()
     design = study.design
-    store = _Store(None if directory is None else Path(directory), study, resume)
+    store = _Store(None if directory is None else Path(directory), study)
+    store.begin(resume)
     Y = np.full((len(design), len(study.columns)), np.nan)
+    left_out = np.zeros(len(design))
     reasons: dict[int, str] = {}
-    seconds = 0.0
+    spent = np.zeros(2)  # in blocks, in the model
     waiting = []
     done = 0
-    for number, rows in blocks(len(design)):
-        stored = store.get(number, design[rows])
+
+    def take(part: slice, rows: Rows, took: float) -> None:
+        nonlocal done
+        Y[part], left_out[part] = rows.Y, rows.left_out
+        reasons.update({part.start + k: w for k, w in enumerate(rows.reasons) if w})
+        spent[:] += took, rows.model_seconds
+        done += part.stop - part.start
+
+    for number, part in blocks(len(design)):
+        stored = store.get(number, design[part])
         if stored is not None:
-            Y[rows] = stored[0]
-            reasons |= {rows.start + k: w for k, w in enumerate(stored[1]) if w}
-            done += rows.stop - rows.start
+            take(part, *stored)
         else:
-            waiting.append((number, rows))
+            waiting.append((number, part))
     if progress is not None:
         progress(done, len(design))
     start = time.perf_counter()
-    for number, rows, (values, words, cost) in _results(study, waiting, threads, executor):
-        store.put(number, design[rows], values, words)
-        Y[rows] = values
-        reasons |= {rows.start + k: w for k, w in enumerate(words) if w}
-        seconds += cost
-        done += rows.stop - rows.start
+    for number, part, (rows, took) in _results(study, waiting, threads, executor):
+        store.put(number, design[part], rows, took)
+        take(part, rows, took)
         if progress is not None:
             progress(done, len(design))
-    wall = time.perf_counter() - start
+    end = time.perf_counter()
     indices, masked, notes = estimate(study, Y, reasons, policy)
+    if left_out.any():
+        ran = left_out[np.isfinite(Y).all(axis=1)]
+        notes += (
+            f"In {(ran > 0).mean():.0%} of the rows virtual patients without a bounded course, at most {ran.max():.1%} "
+            "of the cohort by weight, are left out of both arms.",
+        )
+    around = start - begin + time.perf_counter() - end
     record = manifest(
         model_hash=study.kernel.blueprint.fingerprint, parameter_hash=study.values.fingerprint(),
         parameter_set=study.values.name, calibrated=study.values.calibrated,
         details={
-            "study": study.describe(), "policy": policy, "rows_run": sum(r.stop - r.start for _, r in waiting),
-            "wall_seconds": round(wall, 2), "cpu_seconds_of_the_model": round(seconds, 2),
+            "study": study.describe(), "reproduce": study.command(policy), "policy": policy,
+            "rows_run": sum(r.stop - r.start for _, r in waiting),
+            "wall_seconds": round(time.perf_counter() - begin, 2),
+            "cost": {
+                "simulations": len(design) * study.simulations,
+                "seconds": round(float(spent[0]) + around, 2),
+                "milliseconds_per_simulation": round(1e3 * float(spent[0]) / (len(design) * study.simulations), 4),
+                "share_outside_the_model": round(1 - float(spent[1]) / (float(spent[0]) + around), 4),
+                "peak_memory_mib": peak_memory(),
+            },
         },
     )  # fmt: skip
     result = StudyResult(study, Y, reasons, indices, np.asarray(masked, float), notes, record)
@@ -224,7 +298,7 @@ def collect(
 
 def _results(
     study: SensitivityStudy, waiting: list[tuple[int, slice]], threads: int | None, executor: Any
-) -> Iterator[tuple[int, slice, tuple[Floats, list[str], float]]]:
+) -> Iterator[tuple[int, slice, tuple[Rows, float]]]:
     if executor is None:
         for number, rows in waiting:
             yield number, rows, evaluate_block(study, rows.start, rows.stop, threads)
@@ -316,7 +390,7 @@ def _columns(study: SensitivityStudy, Y: Floats, masked: Any, names: tuple[str, 
             if masked[k]:
                 continue
             # a library prints nothing: SALib announces a successor of HDMR there
-            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            with warnings.catch_warnings(record=True), contextlib.redirect_stdout(io.StringIO()):
                 warnings.simplefilter("ignore")
                 values = one(np.ascontiguousarray(Y[:, k]))
             for name in names:
@@ -327,13 +401,14 @@ def _columns(study: SensitivityStudy, Y: Floats, masked: Any, names: tuple[str, 
 
 
 def _morris(study: SensitivityStudy, X: Floats, Y: Floats, masked: Any) -> dict[str, Floats]:
-    from SALib.analyze import morris
+    found = elementary_effects(X, Y, resamples=RESAMPLES * 5, seed=study.seed)
+    return {name: np.where(masked, np.nan, values) for name, values in found.items()}
 
-    def one(y: Floats) -> dict[str, Any]:
-        r = morris.analyze(study.problem, X, y, num_resamples=RESAMPLES, num_levels=8, seed=study.seed + 1)
-        return {"mu": r["mu"], "mu_star": r["mu_star"], "sigma": r["sigma"], "mu_star_half": r["mu_star_conf"]}
 
-    return _columns(study, Y, masked, ("mu", "mu_star", "sigma", "mu_star_half"), one)
+def _oat(study: SensitivityStudy, X: Floats, Y: Floats, masked: Any) -> dict[str, Floats]:
+    d = len(study.inputs)
+    low, high = Y[1 : d + 1] - Y[0], Y[d + 1 :] - Y[0]
+    return {"swing": np.where(masked, np.nan, high - low), "low": low, "high": high}
 
 
 def _fast(study: SensitivityStudy, X: Floats, Y: Floats, masked: Any) -> dict[str, Floats]:
@@ -420,6 +495,6 @@ def _spread_problem(study: SensitivityStudy, X: Floats) -> dict[str, Any]:
 
 _METHODS = {
     "sobol": _sobol, "morris": _morris, "fast": _fast, "rbd_fast": _rbd, "delta": _delta, "pawn": _pawn,
-    "dgsm": _dgsm, "hdmr": _hdmr, "prcc": _prcc,
+    "dgsm": _dgsm, "hdmr": _hdmr, "prcc": _prcc, "oat": _oat,
 }  # fmt: skip
 assert set(_METHODS) == set(METHODS)

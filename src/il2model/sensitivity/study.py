@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ METHODS: dict[str, tuple[str, bool]] = {
     "dgsm": ("derivative-based (Sobol and Kucherenko 2009)", True),
     "hdmr": ("high-dimensional model representation, correlated inputs (Li 2010)", False),
     "prcc": ("partial rank correlation: the sign (Marino 2008)", False),
+    "oat": ("one at a time from the 10 to the 90 % quantile, the others at their medians: a tornado", True),
 }
 POLICIES = ("refuse", "bound", "drop")
 #: Rows integrated between two writes.
@@ -42,8 +44,57 @@ BLOCK = 512
 #: Patients of a cohort that every row is judged on.
 PATIENTS = 128
 _SEED = 20252
+#: Days since the first dose of a cycle at which time-resolved outputs are read.
+VISITS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 9.0, 11.0, 14.0, 18.0, 21.0, 25.0, 28.0)
+#: A row fails when virtual patients without a bounded course weigh more than this in its cohort;
+#: one of 128 weighs about 1 %. Fewer are left out of both arms, and their weight is reported.
+LEFT_OUT = 0.5
+#: Step of a finite difference on the unit cube.
+STEP = 1e-3
+#: Distance of a one-at-a-time point from the median, as a share of the prior.
+SWING = 0.4
 #: Share of a prior left out at either end of a design.
 EDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Evaluated rows of a design.
+
+    Y : (row, output)
+        NaN in a failed row.
+    reasons : list of str
+        A sentence per failed row, '' where it ran.
+    left_out : (row,)
+        Weight of the virtual patients without a bounded course, left out of both arms.
+    model_seconds : float
+        Spent in integration and observables.
+    """
+
+    Y: Floats
+    reasons: list[str]
+    left_out: Floats
+    model_seconds: float
+
+
+def _regimen(given: str | Regimen) -> Regimen:
+    return Regimen.named(given) if isinstance(given, str) else given
+
+
+def cycle_starts(plan: Regimen) -> tuple[float, ...]:
+    """Return the first day of each cycle: a dose after a week or more without one."""
+    days = sorted({d.time for d in plan.given})
+    return tuple(t for k, t in enumerate(days) if k == 0 or t - days[k - 1] >= 7)
+
+
+def visits(plan: Regimen, until: float) -> tuple[float, ...]:
+    """Return the days to look at: the visits of each cycle, or 24 even ones where there are none or too many."""
+    starts = [t for t in cycle_starts(plan) if t < until]
+    ends = [*starts[1:], until]
+    days = {round(t + d, 6) for k, t in enumerate(starts) for d in VISITS if t + d <= ends[k]}
+    if not starts or len(days) > 60:
+        return tuple(float(t) for t in np.linspace(0, until, 25)[1:])
+    return tuple(sorted(days | {until}))
 
 
 @dataclass(frozen=True)
@@ -63,13 +114,16 @@ class SensitivityStudy:
     method : str
         One of `METHODS`.
     n : int
-        Base sample: a power of two for 'sobol'; trajectories for 'morris'; rows otherwise.
+        Base sample: a power of two for 'sobol'; trajectories for 'morris'; nothing for 'oat'; rows otherwise.
     seed : int
-    regimen : str or Regimen
-    until : float
-        Days.
-    times : sequence of float
-        Days of time-resolved outputs.
+    regimen : str or Regimen, optional
+        (default: 'mirocals' for differences between arms, else 'imodals-2miu')
+    control : str or Regimen
+        The other arm of a difference.
+    until : float, optional
+        Days (default 640 for differences between arms, else 85).
+    times : sequence of float, optional
+        Days of time-resolved outputs (default: the visits of each cycle, see `visits`).
     second_order : bool
     patients : int
         Of the cohort for differences between arms.
@@ -86,13 +140,14 @@ class SensitivityStudy:
     method: str = "sobol"
     n: int = 1024
     seed: int = 0
-    regimen: str | Regimen = "imodals-2miu"
-    until: float = 85.0
+    regimen: str | Regimen | None = None
+    until: float | None = None
     times: Sequence[float] = ()
     second_order: bool = False
     patients: int = PATIENTS
-    rtol: float = 1e-5
+    rtol: float = 1e-4
     base: ParameterSet | None = None
+    control: str | Regimen = "placebo"
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -111,11 +166,11 @@ class SensitivityStudy:
             raise InputError(f"n is {self.n}; a Sobol design needs a power of two, such as {low} or {2 * low}.")
         if self.seed < 0:
             raise InputError("The seed must be zero or more.")
-        if not 1 <= self.until <= 3650:
-            raise InputError(f"until is {self.until} days; it must lie from 1 to 3650.")
-        bad = [t for t in self.times if not 0 <= t <= self.until]
+        if not 1 <= self.days <= 3650:
+            raise InputError(f"until is {self.days} days; it must lie from 1 to 3650.")
+        bad = [t for t in self.times if not 0 <= t <= self.days]
         if bad:
-            raise InputError(f"The time {bad[0]:g} lies outside 0 to {self.until:g} days.")
+            raise InputError(f"The time {bad[0]:g} lies outside 0 to {self.days:g} days.")
         if self.patients < 2:
             raise InputError("A cohort needs at least 2 patients.")
         kinds = {name in DIFFERENCES for name in self.outputs}
@@ -126,6 +181,10 @@ class SensitivityStudy:
     def __getstate__(self) -> dict[str, Any]:
         """Travel to a worker without what can be computed there."""
         return {f: getattr(self, f) for f in self.__dataclass_fields__}
+
+    def replace(self, **changes: Any) -> SensitivityStudy:
+        """Return the study with some arguments changed."""
+        return replace(self, **changes)
 
     # ------------------------------------------------------------------ design
     @property
@@ -141,12 +200,24 @@ class SensitivityStudy:
     @cached_property
     def columns(self) -> tuple[Output, ...]:
         """The outputs, one per column of the results."""
-        return resolve(self.outputs, tuple(self.times), self.kernel)
+        series = [o for o in self.outputs if o not in SCALARS and o not in DIFFERENCES]
+        times = tuple(self.times) or (visits(self.plan, self.days) if series else ())
+        return resolve(self.outputs, times, self.kernel)
 
     @property
-    def arms(self) -> bool:
+    def compares(self) -> bool:
         """Whether the outputs are differences between arms."""
         return any(name in DIFFERENCES for name in self.outputs)
+
+    @property
+    def days(self) -> float:
+        """Length of the simulated course, day."""
+        return float(self.until if self.until is not None else 640.0 if self.compares else 85.0)
+
+    @cached_property
+    def plan(self) -> Regimen:
+        """The doses of the (treated) arm."""
+        return _regimen(self.regimen or ("mirocals" if self.compares else "imodals-2miu")).until(self.days)
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
@@ -159,12 +230,12 @@ class SensitivityStudy:
                     raise unknown_name("parameter", id, records)
                 if records[id].fixed:
                     raise InputError(f"{id} is fixed: it has no prior to vary it over.")
-                if id not in known and not self.arms:
+                if id not in known and not self.compares:
                     raise InputError(f"{id} acts between patients; only differences between arms depend on it.")
             if len(set(self.parameters)) < len(tuple(self.parameters)):
                 raise InputError("A parameter is named twice.")
             return tuple(self.parameters)
-        return tuple(i for i, r in records.items() if not r.fixed and (i in known or self.arms))
+        return tuple(i for i, r in records.items() if not r.fixed and (i in known or self.compares))
 
     @property
     def groups(self) -> dict[str, tuple[int, ...]]:
@@ -186,7 +257,6 @@ class SensitivityStudy:
         import warnings
 
         import SALib.sample.fast_sampler
-        import SALib.sample.finite_diff
         import SALib.sample.latin
         import SALib.sample.morris
         import SALib.sample.sobol
@@ -198,6 +268,10 @@ class SensitivityStudy:
             if missing:
                 raise InputError(f"{missing[0]} is not in the stored posterior.")
             return np.asarray(np.stack([table[i] for i in self.inputs], axis=1))
+        if self.method == "oat":
+            d = len(self.inputs)
+            centre = np.full((1, d), 0.5)
+            return np.vstack([centre, centre + np.diag(np.full(d, -SWING)), centre + np.diag(np.full(d, SWING))])
         rng = np.random.default_rng(self.seed)  # seed = 0 is a seed, which SALib would take for none
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -212,14 +286,18 @@ class SensitivityStudy:
                     raise InputError(f"n is {self.n}; FAST needs more than 64 rows for each parameter.")
                 X = SALib.sample.fast_sampler.sample(self.problem, self.n, seed=int(rng.integers(1, 2**31)))
             elif self.method == "dgsm":
-                X = SALib.sample.finite_diff.sample(self.problem, self.n, seed=int(rng.integers(1, 2**31)))
+                # SALib's design ignores the seed, and its steps vanish at the ends
+                d = len(self.inputs)
+                base = EDGE + (1 - 2 * EDGE) * sobol_points(self.n, d, int(rng.integers(1, 2**31)))
+                X = np.repeat(base, d + 1, axis=0)
+                for j in range(d):
+                    X[j + 1 :: d + 1, j] += np.where(base[:, j] < 0.5, STEP, -STEP)
             else:
                 X = SALib.sample.latin.sample(self.problem, self.n, seed=int(rng.integers(1, 2**31)))
         return np.asarray(np.clip(X, EDGE, 1 - EDGE), dtype=float)
 
-    def table(self, rows: slice) -> dict[str, Floats]:
-        """Return the numbers of some rows by id, in the units of their records."""
-        X = self.design[rows]
+    def table(self, X: Floats) -> dict[str, Floats]:
+        """Return the numbers of points (point, parameter) by id, in the units of their records."""
         if self.ranges == "posterior":
             return {id: X[:, k] for k, id in enumerate(self.inputs)}
         return Coordinates.of(self.kernel, self.values, ids=self.inputs).values(X)
@@ -229,8 +307,8 @@ class SensitivityStudy:
         """Hash of what a row's result depends on, whatever the size of the design."""
         parts = [
             self.kernel.blueprint.fingerprint, self.values.fingerprint(), repr(self.inputs), self.ranges, self.method,
-            str(self.seed), repr(self._plan()), repr([c.name for c in self.columns]), repr(float(self.until)),
-            str(self.second_order), str(self.patients if self.arms else 0), repr(self.rtol),
+            str(self.seed), repr(self.plan), repr([c.name for c in self.columns]), repr(self.days),
+            str(self.second_order), repr((self.patients, self._control) if self.compares else 0), repr(self.rtol),
         ]  # fmt: skip
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -240,38 +318,44 @@ class SensitivityStudy:
         return hashlib.sha256(self.row_key.encode() + np.ascontiguousarray(self.design).tobytes()).hexdigest()[:16]
 
     # -------------------------------------------------------------- evaluation
-    def evaluate(self, rows: slice, threads: int | None = None) -> tuple[Floats, list[str]]:
-        """Return outputs (row, output) of some rows and a sentence per failed one ('' where it ran)."""
-        table = self.table(rows)
-        n = len(next(iter(table.values())))
-        return self._differences(table, n, threads) if self.arms else self._courses(table, n, threads)
+    def evaluate(self, X: Floats, threads: int | None = None) -> Rows:
+        """Run points of the design, (row, parameter)."""
+        table = self.table(X)
+        return self._differences(table, len(X), threads) if self.compares else self._courses(table, len(X), threads)
 
-    def _plan(self) -> Regimen:
-        plan = Regimen.named(self.regimen) if isinstance(self.regimen, str) else self.regimen
-        return plan.until(self.until)
+    @property
+    def simulations(self) -> int:
+        """Simulated patients of one row."""
+        return 2 * self.patients if self.compares else 1
+
+    @property
+    def _control(self) -> Regimen:
+        return _regimen(self.control).until(self.days)
 
     def _grid(self) -> Floats:
         # endpoints are read off daily values
-        return np.unique(np.concatenate([np.arange(0, self.until, 1.0), [self.until], np.array(self.times, float)]))
+        times = [c.time for c in self.columns if c.time is not None]
+        return np.unique(np.concatenate([np.arange(0, self.days, 1.0), [self.days], np.array(times, float)]))
 
-    def _courses(self, table: dict[str, Floats], n: int, threads: int | None) -> tuple[Floats, list[str]]:
+    def _courses(self, table: dict[str, Floats], n: int, threads: int | None) -> Rows:
         rows = Coordinates(self.kernel, self.values, (), {}).rows(table, n)
         grid = self._grid()
         wanted = {c.series for c in self.columns if c.series} | {
             SCALARS[c.name].observable for c in self.columns if c.name in SCALARS
         }
-        course, words = self._run(self._plan(), rows, grid, sorted(wanted), threads)
+        course, words, seconds = self._run(self.plan, rows, grid, sorted(wanted), threads)
         out = np.empty((n, len(self.columns)))
         for k, c in enumerate(self.columns):
             if c.series is not None and c.time is not None:
                 out[:, k] = course[c.series][:, int(np.searchsorted(grid, c.time))]
             else:
                 out[:, k] = SCALARS[c.name].read(grid, course[SCALARS[c.name].observable])
-        return out, words
+        return Rows(out, words, np.zeros(n), seconds)
 
     def _run(
         self, plan: Regimen, rows: Floats, grid: Floats, ids: Sequence[str], threads: int | None
-    ) -> tuple[dict[str, Floats], list[str]]:
+    ) -> tuple[dict[str, Floats], list[str], float]:
+        start = time.perf_counter()
         bp = self.kernel.blueprint
         observed = [o.id for o in bp.observables]
         found = {i: np.full((len(rows), len(grid)), np.nan) for i in ids}
@@ -288,34 +372,34 @@ class SensitivityStudy:
             for s, text in result.messages.items():
                 if result.status[s] != Status.SUCCESS:
                     words[part.start + s] = text
-        return found, words
+        return found, words, time.perf_counter() - start
 
-    def _differences(self, table: dict[str, Floats], n: int, threads: int | None) -> tuple[Floats, list[str]]:
+    def _differences(self, table: dict[str, Floats], n: int, threads: int | None) -> Rows:
         """Return differences of weighted means over a quasi-random cohort, the same for every row."""
         patients = Patients(self.kernel, self.values)
         u = sobol_points(self.patients, patients.width, _SEED)
-        out, words = np.full((n, len(self.columns)), np.nan), [""] * n
+        out, words, left_out = np.full((n, len(self.columns)), np.nan), [""] * n, np.zeros(n)
         people = weighted_patients(patients, u, table)
         sizes = np.array([len(p.rows) for p in people])
         rows = np.concatenate([p.rows for p in people])
         edges = np.concatenate([[0], np.cumsum(sizes)])
-        grid = np.array([0.0, self.until])
+        grid = np.array([0.0, self.days])
         ids = sorted({SCALARS[DIFFERENCES[c.name][0]].observable for c in self.columns})
-        control, failed = self._run(Regimen.named("placebo"), rows, grid, ids, threads)
-        treated, failed_too = self._run(self._plan(), rows, grid, ids, threads)
+        control, failed, seconds = self._run(self._control, rows, grid, ids, threads)
+        treated, failed_too, more = self._run(self.plan, rows, grid, ids, threads)
         for k, p in enumerate(people):
             part = slice(edges[k], edges[k + 1])
             bad = [w for w in (*failed[part], *failed_too[part]) if w]
             good = np.array([not (a or b) for a, b in zip(failed[part], failed_too[part], strict=True)])
-            # a virtual patient or two may fail; a row fails when they weigh more than 1 %
-            if p.weight[~good].sum() > 0.01 or not good.any():
+            left_out[k] = p.weight[~good].sum()
+            if left_out[k] > LEFT_OUT or not good.any():
                 words[k] = bad[0] if bad else "Nobody is left in the cohort."
                 continue
             w = p.weight[good] / p.weight[good].sum()
             for c, column in enumerate(self.columns):
                 i = SCALARS[DIFFERENCES[column.name][0]].observable
                 out[k, c] = w @ (treated[i][part][good, -1] - control[i][part][good, -1])
-        return out, words
+        return Rows(out, words, left_out, seconds + more)
 
     def run(
         self,
@@ -352,13 +436,104 @@ class SensitivityStudy:
 
         return collect(self, directory, resume, policy, threads, executor, progress)
 
+    def companions(self, *, scrambles: int = 2, draws: int = 512) -> dict[str, SensitivityStudy]:
+        """Return the studies that a reader will ask for beside this one.
+
+        Parameters
+        ----------
+        scrambles : int
+            Independent designs of a quarter of the size, for 'sobol'.
+        draws : int
+            Rows of the moment-independent index under the prior and under the posterior.
+
+        Returns
+        -------
+        dict
+            scramble-1, ...; tornado; prior; posterior: by default empty for a study of posterior draws.
+            Series are reduced to their last time.
+        """
+        if self.ranges != "prior":
+            return {}
+        found = {}
+        if self.method == "sobol" and self.n >= 64:
+            for k in range(1, scrambles + 1):
+                found[f"scramble-{k}"] = self.replace(n=self.n // 4, seed=self.seed + 1000 * k, second_order=False)
+        last = self.replace(times=(self.days,), second_order=False, seed=self.seed, n=draws)
+        found["tornado"] = last.replace(method="oat")
+        found["prior"] = last.replace(method="delta")
+        found["posterior"] = last.replace(method="delta", ranges="posterior")
+        return found
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What `load` makes the study from, as plain data; the parameter set is not among it."""
+
+        def plan(given: str | Regimen | None) -> Any:
+            if not isinstance(given, Regimen):
+                return given
+            return {
+                "name": given.name, "length": given.length, "riluzole": given.riluzole, "records": given.to_records()
+            }  # fmt: skip
+
+        first = {} if self.parameters is None else {"parameters": list(self.inputs)}
+        return {
+            **first, "outputs": list(self.outputs), "ranges": self.ranges,
+            "method": self.method, "n": self.n, "seed": self.seed, "regimen": plan(self.regimen),
+            "until": self.until, "times": [float(t) for t in self.times], "second_order": self.second_order,
+            "patients": self.patients, "rtol": self.rtol, "control": plan(self.control),
+        }  # fmt: skip
+
+    def command(self, policy: str = "refuse") -> str:
+        """Return the command line that runs the study, or a sentence where none can."""
+        if not isinstance(self.regimen, str | None) or not isinstance(self.control, str) or self.base is not None:
+            return "From Python: il2model.SensitivityStudy.load of this folder's study.json."
+        words = ["il2model sensitivity", f"--method {self.method}", f"--n {self.n}", f"--seed {self.seed}"]
+        words.append(f"--outputs {','.join(self.outputs)}")
+        if self.inputs != self.replace(parameters=None).inputs:
+            words.append(f"--parameters {','.join(self.inputs)}")
+        for name, value, default in (
+            ("regimen", self.regimen, None), ("control", self.control, "placebo"), ("until", self.until, None),
+            ("ranges", self.ranges, "prior"), ("policy", policy, "refuse"),
+        ):  # fmt: skip
+            words += [] if value == default else [f"--{name} {value}"]
+        words += [f"--times {','.join(f'{t:g}' for t in self.times)}"] if self.times else []
+        words += ["--second-order"] if self.second_order else []
+        words += [f"--patients {self.patients}"] if self.compares and self.patients != PATIENTS else []
+        return " ".join([*words, "-o DIR"])
+
+    @classmethod
+    def load(cls, directory: str | Path, base: ParameterSet | None = None) -> SensitivityStudy:
+        """Return the study whose results `directory` holds.
+
+        Raises
+        ------
+        InputError
+            If there is none, or it was made with another model or other parameters.
+        """
+        try:
+            stored = json.loads((Path(directory) / "study.json").read_text())
+            arguments = stored["arguments"]
+        except (OSError, ValueError, KeyError):
+            raise InputError(f"{directory} holds no study: study.json is missing or damaged.") from None
+        for name in ("regimen", "control"):
+            if isinstance(arguments[name], dict):
+                plan = arguments[name]
+                arguments[name] = Regimen.from_records(plan["records"], name=plan["name"]).replace(
+                    length=plan["length"], riluzole=tuple((a, b) for a, b in plan["riluzole"])
+                )
+        study = cls(**arguments, base=base)
+        if study.row_key != stored["row_key"]:
+            raise InputError(f"{directory} was made with another model or other parameters; run it again.")
+        return study
+
     def describe(self) -> dict[str, Any]:
         """Return the study as plain data."""
         return {
             "outputs": list(self.outputs), "parameters": list(self.inputs), "ranges": self.ranges,
-            "method": self.method, "n": self.n, "seed": self.seed, "regimen": str(self._plan()).rstrip("."),
-            "until_day": float(self.until), "times": [float(t) for t in self.times],
-            "second_order": self.second_order, "patients": self.patients if self.arms else None,
+            "method": self.method, "n": self.n, "seed": self.seed, "regimen": str(self.plan).rstrip("."),
+            "control": str(self._control).rstrip(".") if self.compares else None,
+            "until_day": self.days, "times": sorted({c.time for c in self.columns if c.time is not None}),
+            "second_order": self.second_order, "patients": self.patients if self.compares else None,
             "rows": len(self.design), "design": self.fingerprint,
         }  # fmt: skip
 
