@@ -109,6 +109,16 @@ def test_sobol_of_the_g_function_and_of_a_line():
     assert abs(found["interactions"][0]) < 0.01
 
 
+@pytest.mark.parametrize("second", [False, True])
+def test_the_design_is_that_of_salib(second):
+    from SALib.sample import sobol
+
+    s = stand_in("sobol", 16, d=5, second=second, seed=4)
+    s.problem["bounds"] = [[study.EDGE, 1 - study.EDGE]] * 5
+    theirs = sobol.sample(s.problem, 16, calc_second_order=second, seed=np.random.default_rng(4))
+    assert np.array_equal(SensitivityStudy.design.func(s), theirs)
+
+
 def test_the_matrix_form_gives_the_numbers_of_salib():
     from SALib.analyze import sobol
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from .._version import __version__
 from ..errors import Il2modelError, InputError, SimulationError, unknown_name
-from . import calibrate, demo, design, parameters, report, sensitivity, simulate, trial
+from . import calibrate, demo, design, export, parameters, report, sensitivity, simulate, trial
 from .parsing import Parser
 
 DESCRIPTION = "Low-dose interleukin-2 in ALS: from dose to Treg to survival. Research use only; no clinical advice."
@@ -28,6 +28,7 @@ def build_parser() -> Parser:
     trial.add(commands)
     design.add(commands)
     sensitivity.add(commands)
+    export.add(commands)
     return parser
 
 

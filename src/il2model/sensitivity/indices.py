@@ -41,6 +41,29 @@ class SobolIndices:
         return np.asarray(1 - self.first.sum(axis=0))
 
 
+def saltelli_design(n: int, bounds: Floats, second: bool, rng: np.random.Generator) -> Floats:
+    """Return the rows of SALib's `sobol.sample` with scrambling, bit for bit (tested), without its loops.
+
+    Parameters
+    ----------
+    bounds : (parameter, 2)
+    """
+    from scipy.stats import qmc
+
+    d = len(bounds)
+    base = qmc.Sobol(2 * d, scramble=True, seed=rng).random(n)
+    A, B = base[:, :d], base[:, d:]
+    rows = np.empty((n, 2 * d + 2 if second else d + 2, d))
+    rows[:, : d + 1] = A[:, None]
+    rows[:, d + 1 :] = B[:, None]
+    k = np.arange(d)
+    rows[:, 1 + k, k] = B
+    if second:
+        rows[:, d + 1 + k, k] = A
+    low, high = bounds.T
+    return np.asarray(rows.reshape(-1, d) * (high - low) + low)
+
+
 def split(Y: Floats, d: int, second: bool) -> tuple[Floats, Floats, Floats, Floats | None]:
     """Return A, AB, (BA), B blocks of Saltelli's design: (N, output) and (d, N, output)."""
     step = 2 * d + 2 if second else d + 2
@@ -70,10 +93,12 @@ def sobol_indices(
     masked = constant_outputs(Y, flat)
     both = np.concatenate([A, B])
     centre, scale = both.mean(axis=0), np.where(both.std(axis=0) > 0, both.std(axis=0), 1.0)
-    A, B, AB = (A - centre) / scale, (B - centre) / scale, (AB - centre) / scale
+
+    def scaled(x: Floats) -> Floats:
+        return np.asarray((x - centre) / scale)
+
+    A, B = scaled(A), scaled(B)
     # every estimator is a mean over base points of products: resampling is a matrix of counts
-    first = (B * (AB - A)).reshape(d, N, m)
-    total = 0.5 * (A - AB) ** 2
     dummy = B * A  # the noise of a parameter that does nothing
     squares, sums = A**2 + B**2, A + B
     rng = np.random.default_rng(seed)
@@ -86,17 +111,21 @@ def sobol_indices(
     average = mean(sums) / 2
     variance = mean(squares) / 2 - average**2
     variance[:, masked] = 1.0  # masked below
-    S1 = np.stack([mean(first[i]) for i in range(d)]) / variance
-    ST = np.stack([mean(total[i]) for i in range(d)]) / variance
+    S1 = np.empty((d, resamples + 1, m))
+    ST = np.empty((d, resamples + 1, m))
+    for i in range(d):  # one parameter at a time: memory stays that of the results
+        moved = scaled(AB[i])
+        S1[i] = mean(B * (moved - A)) / variance
+        ST[i] = mean(0.5 * (A - moved) ** 2) / variance
     S2 = S2_half = None
     if BA is not None:
-        BA = (BA - centre) / scale
         S2 = np.full((d, d, m), np.nan)
         S2_half = np.full((d, d, m), np.nan)
         AB_product = mean(A * B)
         for i in range(d):
+            back = scaled(BA[i])
             for j in range(i + 1, d):
-                v = (mean(BA[i] * AB[j]) - AB_product) / variance - S1[i] - S1[j]
+                v = (mean(back * scaled(AB[j])) - AB_product) / variance - S1[i] - S1[j]
                 S2[i, j], S2_half[i, j] = v[0], 1.96 * v[1:].std(axis=0, ddof=1)
     noise = 1.96 * (mean(dummy)[1:] / variance[1:]).std(axis=0, ddof=1)
 

@@ -22,6 +22,7 @@ from ..population.patients import Patients, weighted_patients
 from ..posterior import Posterior
 from ..simulation.blocks import run_blocks
 from ..simulation.regimen import Regimen
+from .indices import saltelli_design
 from .outputs import DIFFERENCES, SCALARS, Output, resolve
 
 Progress = Callable[[int, int], None]
@@ -259,7 +260,6 @@ class SensitivityStudy:
         import SALib.sample.fast_sampler
         import SALib.sample.latin
         import SALib.sample.morris
-        import SALib.sample.sobol
 
         if self.ranges == "posterior":
             posterior = Posterior.load()
@@ -276,9 +276,7 @@ class SensitivityStudy:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if self.method == "sobol":
-                X = SALib.sample.sobol.sample(
-                    self.problem, self.n, calc_second_order=self.second_order, scramble=True, seed=rng
-                )
+                X = saltelli_design(self.n, np.array(self.problem["bounds"]), self.second_order, rng)
             elif self.method == "morris":
                 X = SALib.sample.morris.sample(self.problem, self.n, num_levels=8, seed=int(rng.integers(1, 2**31)))
             elif self.method == "fast":

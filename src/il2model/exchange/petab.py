@@ -1,0 +1,199 @@
+"""PEtab version 2 of the IL-2 half: experiments of the trials, observables, measurements, parameters with priors.
+
+What PEtab can say: the value of an observable of one patient at one time. So a published mean is set
+against the typical patient, and these stay out: hazard ratios and everything else about death, SDs
+between patients, peaks and areas, values pooled over doses. `README.md` in the output names them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from .._version import __version__
+from ..calibration.targets import Target, load_targets
+from ..errors import InputError
+from ..kernels.kernel import builtin_kernel
+from ..kernels.problem import ADD
+from ..model.assembly import builtin
+from ..parameters import Distribution, ParameterSet, load_parameters
+from ..simulation.events import build_schedule
+from ..simulation.regimen import Regimen
+from ..units import factor
+from .sbml import to_sbml
+
+_STAGES = ("pk", "imodals")
+_MECHANISMS = ("il2_pk", "receptors", "treg")
+#: Endpoints that are a value at a time: formula, noise distribution, name.
+_POINTS: Mapping[str, tuple[str, str, str]] = {
+    "treg_points": (
+        "treg_percent - treg_share_untreated + imodals_drift", "normal", "change of Treg % of CD4, points"
+    ),
+    "treg_gain": (
+        "100 * (treg_percent - treg_share_untreated) / treg_share_untreated", "normal",
+        "change of Treg % of CD4, % of baseline",
+    ),
+    "cd25_change": (
+        "100 * (treg_cd25 - treg_cd25_untreated) / treg_cd25_untreated", "normal",
+        "change of CD25 per Treg, % of baseline",
+    ),
+    "il2_level": ("il2_plasma / pm_per_iu_ml", "log-normal", "plasma IL-2, IU/mL"),
+}  # fmt: skip
+
+
+def to_petab(values: ParameterSet | None = None) -> dict[str, str]:
+    """Return the files of the problem, {name: text}; 'problem.yaml' is the one to open."""
+    values = values or load_parameters()
+    targets = load_targets()
+    chosen: list[Target] = []
+    left: list[Target] = []
+    for stage in _STAGES:
+        for t in targets.of(stage):
+            point = t.endpoint in _POINTS and len(t.arms) == 1 and t.day is not None and t.use == "fit"
+            (chosen if point else left).append(t)
+    arms = list(dict.fromkeys(t.arms[0] for t in chosen))
+    conditions, experiments = _experiments({a: targets.arms[a] for a in arms}, chosen, values)
+    free = [i for i in values.records if not values.record(i).fixed and values.record(i).mechanism in _MECHANISMS]
+    free = [i for i in free if i in builtin().parameters]
+    files = {
+        "problem.yaml": _YAML,
+        "model.xml": to_sbml("placebo", values=values),
+        "conditions.tsv": _table(("conditionId", "targetId", "targetValue"), conditions),
+        "experiments.tsv": _table(("experimentId", "time", "conditionId"), experiments),
+        "observables.tsv": _observables(chosen),
+        "measurements.tsv": _measurements(chosen),
+        "parameters.tsv": _parameters(free, values),
+    }
+    return files | {"README.md": _readme(chosen, left, free, values)}
+
+
+def write_petab(folder: Path, values: ParameterSet | None = None) -> Path:
+    """Write the problem into a folder; return its problem.yaml.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in to_petab(values).items():
+            (folder / name).write_text(text, encoding="utf8")
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror or error}.") from None
+    return folder / "problem.yaml"
+
+
+_YAML = """format_version: 2.0.0
+id: il2model_il2_half
+parameter_files: [parameters.tsv]
+model_files:
+  il2model:
+    location: model.xml
+    language: sbml
+condition_files: [conditions.tsv]
+experiment_files: [experiments.tsv]
+observable_files: [observables.tsv]
+measurement_files: [measurements.tsv]
+"""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    return "\n".join("\t".join(map(str, r)) for r in (head, *rows)) + "\n"
+
+
+def _experiments(
+    arms: Mapping[str, Regimen], chosen: Sequence[Target], values: ParameterSet
+) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Return conditions (a dose each) and experiments (when they are applied)."""
+    bp = builtin_kernel().blueprint
+    routes = list(bp.routes.values())
+    lags = tuple(0.0 if r.lag is None else values[r.lag] * factor(values.record(r.lag).unit, "day") for r in routes)
+    states, inputs = [s.id for s in bp.states], [i.id for i in bp.inputs]
+    conditions: dict[str, tuple[object, ...]] = {}
+    experiments: list[tuple[object, ...]] = []
+    for arm, plan in arms.items():
+        last = max(t.day for t in chosen if t.arms[0] == arm and t.day is not None)
+        rows = build_schedule(plan, bp, lags, values["body_surface"], math.inf).rows
+        if not rows or rows[0][0] > 0:
+            experiments.append((arm, 0, ""))
+        for time, kind, target, value, route in rows:
+            if time > last:
+                break
+            if kind == ADD:
+                name = states[target]
+                word, text = f"dose_{routes[route].id}", f"{name} + {value!r} * {routes[route].bolus}"
+            else:
+                name = inputs[target]
+                word, text = f"set_{name}", repr(value)
+            id = f"{word}_{value:g}".replace(".", "p").replace("-", "m")
+            conditions[id] = (id, name, text)
+            experiments.append((arm, repr(float(time)), id))
+    return list(conditions.values()), experiments
+
+
+def _observables(chosen: Sequence[Target]) -> str:
+    head = ("observableId", "observableName", "observableFormula", "noiseFormula", "noiseDistribution",
+            "noisePlaceholders")  # fmt: skip
+    rows = []
+    for endpoint in dict.fromkeys(t.endpoint for t in chosen):
+        text, law, name = _POINTS[endpoint]
+        rows.append((endpoint, name, text, f"se_{endpoint}", law, f"se_{endpoint}"))
+    return _table(head, rows)
+
+
+def _measurements(chosen: Sequence[Target]) -> str:
+    head = ("observableId", "experimentId", "time", "measurement", "noiseParameters")
+    return _table(head, [(t.endpoint, t.arms[0], t.day, t.estimate, f"{t.weight * t.se:.6g}") for t in chosen])
+
+
+def _parameters(free: Sequence[str], values: ParameterSet) -> str:
+    head = ("parameterId", "parameterName", "lowerBound", "upperBound", "nominalValue", "estimate",
+            "priorDistribution", "priorParameters")  # fmt: skip
+    model = builtin()
+    rows: list[tuple[object, ...]] = []
+    for id in free:
+        r = values.record(id)
+        scale = factor(r.unit, model.quantities[id].unit)
+        assert r.bounds is not None
+        low, high = (b * scale for b in r.bounds)
+        prior, numbers = _prior(r.prior, scale, low, high)
+        rows.append((id, r.name, repr(low), repr(high), repr(values[id] * scale), "true", prior, numbers))
+    drift = load_targets().nuisances["imodals_drift"].prior
+    rows.append(("imodals_drift", "change of Treg % common to the arms", -5, 5, 0, "true", "normal",
+                 f"{drift['mean']:g};{drift['sd']:g}"))  # fmt: skip
+    pm = values["il2_amount_per_miu"] / 1e6 * 1e3  # pmol per MIU to pmol/L per IU/mL
+    rows.append(("pm_per_iu_ml", "pM in one IU/mL", "", "", repr(pm), "false", "", ""))
+    return _table(head, rows)
+
+
+def _prior(prior: Distribution | None, scale: float, low: float, high: float) -> tuple[str, str]:
+    """Return PEtab's distribution; uniform over the bounds where it has none of that kind."""
+    kind = None if prior is None else prior.kind
+    if prior is not None and kind == "lognormal":
+        return "log-normal", f"{math.log(prior['median'] * scale)!r};{prior['sd']!r}"
+    if prior is not None and kind == "normal":
+        return "normal", f"{prior['mean'] * scale!r};{prior['sd'] * scale!r}"
+    if prior is not None and kind == "uniform":
+        return "uniform", f"{prior['low'] * scale!r};{prior['high'] * scale!r}"
+    return "uniform", f"{low!r};{high!r}"
+
+
+def _readme(chosen: Sequence[Target], left: Sequence[Target], free: Sequence[str], values: ParameterSet) -> str:
+    others = [
+        f"- `{i}`: {values.record(i).prior}" for i in free
+        if (p := values.record(i).prior) is None or p.kind not in ("lognormal", "normal", "uniform")
+    ]  # fmt: skip
+    parts = [
+        f"# IL-2 half of il2model {__version__}, PEtab 2.0\n",
+        "A published mean is set against the typical patient, and parameters are numbers of the typical patient. Doses",
+        "are conditions, applied after the absorption lag of the stored values. Units are those of `model.xml`.\n",
+        "PEtab has no place for hazard ratios, so nothing about death is here. Left out of the IL-2 half, since they",
+        "are no values of one patient at one time, or are not fitted:\n",
+        *(f"- `{t.id}`: {t.endpoint}, {t.use}" for t in left),
+        "\nPriors of a kind that PEtab lacks are uniform over the bounds:\n",
+        *(others or ["- none"]),
+        "\nResearch use only; no clinical advice.",
+    ]
+    return "\n".join(parts) + "\n"
