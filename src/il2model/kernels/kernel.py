@@ -151,5 +151,7 @@ def builtin_kernel() -> Kernel:
 
 def kernel_of(model: Model) -> Kernel:
     """Return the kernel of any assembled model."""
-    key = f"{model.name}-{cache.text_hash(model.fingerprint(), cache.source_hash('kernels'))}"
+    # what a blueprint holds besides the equations
+    rest = repr((model.scales, model.input_defaults, model.routes, sorted(model.steady), sorted(model.resettable)))
+    key = f"{model.name}-{cache.text_hash(model.fingerprint(), rest, cache.source_hash('kernels'))}"
     return Kernel(load_blueprint(key, lambda: model))

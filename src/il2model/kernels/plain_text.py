@@ -117,6 +117,9 @@ def _vector_function(name: str, doc: str, arguments: str, lines: list[str], resu
     """A function over columns; each result is broadcast to the shape of `first`."""
     body = [f"def {name}({arguments}):", f'    """{doc}"""', "    exp, log, power = _columns()"]
     body += lines
+    if not results:
+        body.append(f"    return np.empty((*np.shape({first}), 0))")
+        return "\n".join(body) + "\n\n"
     body.append(f"    results = [{', '.join(results)}]")
     body.append(f"    return np.stack([np.broadcast_to(r, np.shape({first})).astype(float) for r in results], axis=-1)")
     return "\n".join(body) + "\n\n"
@@ -158,7 +161,7 @@ def write_plain(model: Model, fixed: tuple[str, ...]) -> str:
     ):
         used = _symbols(table.values())
         lines = _unpack("p", model.parameters, used, "..., ") + _unpack("c", names, used, "..., ")
-        results = [show(_powers(e)) for e in table.values()] or ["p[..., 0]"]
+        results = [show(_powers(e)) for e in table.values()]
         text += _vector_function(name, doc, "p, c", lines, results, p_first)
 
     needed = _needed(_symbols(model.observables.values()), model.derived)
@@ -166,7 +169,7 @@ def write_plain(model: Model, fixed: tuple[str, ...]) -> str:
     lines = _unpack("y", model.states, used, "..., ") + _unpack("u", model.inputs, used, "..., ")
     lines += _unpack("p", model.parameters, used, "..., ") + _unpack("c", names, used, "..., ")
     lines += assign(model.derived, needed)
-    results = [show(_powers(e)) for e in model.observables.values()] or [f_first]
+    results = [show(_powers(e)) for e in model.observables.values()]
     text += _vector_function("observables", "What assays and clinics read.", "y, u, p, c", lines, results, f_first)
     return text + _scalar_functions(model, fixed, show)
 
