@@ -37,8 +37,10 @@ calibrate-full: $(VENV)/.ready ## the fits that ship: an hour or more, into resu
 	$(BIN)/python calibration/examine.py results/calibration
 	$(BIN)/il2model report results/calibration -o results/calibration/report.html
 
-report: $(VENV)/.ready ## a sensitivity study and its page, minutes, into results/sensitivity/
-	$(BIN)/il2model sensitivity --method sobol --n 256 --resume -o results/sensitivity
+report: $(VENV)/.ready ## two sensitivity studies and their page, minutes, into results/sensitivity/
+	$(BIN)/il2model sensitivity --method sobol --n 256 --resume -o results/sensitivity/courses
+	$(BIN)/il2model sensitivity --method morris --n 8 --outputs survival_difference,alsfrs_r_difference --patients 64 --alone --resume -o results/sensitivity/arms
+	$(BIN)/il2model report results/sensitivity/courses results/sensitivity/arms -o results/sensitivity/report.html
 
 $(VENV)/.docs: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"

@@ -30,6 +30,7 @@ html_sidebars = {"**": []}
 html_css_files = ["site.css"]
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
+html_extra_path = ["_extra"]
 html_title = "il2model"
 html_theme_options = {
     "show_toc_level": 2,

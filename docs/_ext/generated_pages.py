@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import re
 from pathlib import Path
 
-import sympy as sp
+from il2model.exchange.latex import expression as show
+from il2model.exchange.latex import latex_names
 
 HEAD = "% Generated from the package's own objects; edits are overwritten.\n\n"
-
-
-def latex_names(model):
-    return {sp.Symbol(q.id): q.latex for q in model.quantities.values()}
-
-
-def show(expr, names):
-    return sp.latex(expr, symbol_names=names, mul_symbol=r"\,", order="none")
 
 
 def equations(model) -> str:
@@ -194,6 +188,135 @@ def fit_page() -> str:
     return "".join(out)
 
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "results"
+
+
+def read_rows(path) -> list[dict[str, str]]:
+    with path.open(encoding="utf8") as stream:
+        return list(csv.DictReader(line for line in stream if not line.startswith("#")))
+
+
+def table(head, rows) -> str:
+    lines = ["| " + " | ".join(map(str, r)) + " |\n" for r in (head, ["---"] * len(head), *rows)]
+    return "".join(lines) + "\n"
+
+
+def agreement_page() -> str:
+    rows = read_rows(BENCHMARKS / "agreement.csv")
+    record = json.loads((BENCHMARKS / "agreement.json").read_text(encoding="utf8"))
+    versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
+    engines, regimens = (list(dict.fromkeys(r[k] for r in rows)) for k in ("engine", "regimen"))
+    sets = rows[0]["sets"]
+
+    def worst(**wanted):
+        some = [r for r in rows if all(r[k] == v for k, v in wanted.items())]
+        return max(some, key=lambda r: float(r["largest_scaled_difference"]))
+
+    out = [
+        HEAD,
+        "# Agreement with other engines\n\nThe exported SBML in other simulators, beside the compiled kernel: ",
+    ]
+    out.append(
+        f"{sets} random parameter sets from the priors on each of {len(regimens)} regimens, 85 days, every state. "
+    )
+    out.append(
+        "Scaled difference: |a - b| / (typical size + |b|), the largest over sets and times. Tolerances 1e-9 here, "
+    )
+    out.append(f"1e-10 there. Required: below 1e-6. Written by `{record['command']}` with {versions}.\n\n")
+    out.append("## By regimen\n\n")
+    body = []
+    for regimen in regimens:
+        cells = [worst(engine=e, regimen=regimen) for e in engines]
+        body.append([regimen, *(f"{c['largest_scaled_difference']} (`{c['state']}`)" for c in cells)])
+    out.append(table(["regimen", *engines], body))
+    out.append("## By state\n\n")
+    body = []
+    for state in dict.fromkeys(r["state"] for r in rows):
+        cells = [worst(engine=e, state=state)["largest_scaled_difference"] for e in engines]
+        body.append([f"`{state}`", next(r["unit"] for r in rows if r["state"] == state), *cells])
+    out.append(table(["state", "unit", *engines], body))
+    return "".join(out)
+
+
+def verification_page() -> str:
+    out = [
+        HEAD,
+        "# Verification\n\nIs the model solved right? Each line is a test that runs with the package or a table ",
+    ]
+    out.append("that a script wrote; none is edited by hand.\n\n## What the tests check\n\n")
+    tests = Path(__file__).parents[2] / "tests"
+    body = []
+    for path in sorted(
+        [*tests.glob("analytic/*.py"), *tests.glob("verification/*.py"), *tests.glob("invariants/*.py")]
+    ):
+        text = path.read_text(encoding="utf8")
+        words = text.split('"""')[1].strip().split("\n\n")[0].replace("\n", " ")
+        body.append([f"`tests/{path.relative_to(tests)}`", words, text.count("\ndef test_")])
+    out.append(table(["file", "what it checks", "tests"], body))
+    out.append("## Stiff test problems\n\nThe stepper on problems of the IVP test set, beside SciPy with the same ")
+    out.append(
+        "tolerances and an analytic Jacobian. SciPy calls Python functions and this package compiled ones, so steps "
+    )
+    out.append(
+        "are the fair measure and time is what a user waits. Correct digits against the published reference.\n\n"
+    )
+    rows = read_rows(BENCHMARKS / "stiff.csv")
+    solvers = list(dict.fromkeys(r["solver"] for r in rows))
+    body = []
+    for problem, rtol in dict.fromkeys((r["problem"], r["rtol"]) for r in rows):
+        cells = {r["solver"]: r for r in rows if (r["problem"], r["rtol"]) == (problem, rtol)}
+        texts = [
+            f"{cells[k]['correct_digits']} digits, {cells[k]['steps']} steps, {cells[k]['cpu_ms']} ms" for k in solvers
+        ]
+        body.append([problem, f"{float(rtol):.0e}", *texts])
+    out.append(table(["problem", "rtol", *solvers], body))
+    out.append(
+        "Engines against each other: {doc}`agreement`. Time against peers: {doc}`../../explanation/performance`.\n"
+    )
+    return "".join(out)
+
+
+def validation_page() -> str:
+    from il2model.calibration.endpoints import STAGES
+    from il2model.calibration.targets import load_targets
+    from il2model.report.calibration import read_table, short
+    from il2model.resources import data_dir
+
+    home = data_dir("calibration") / "results"
+    targets = {t.id: t for stage in STAGES for t in load_targets().of(stage)}
+    out = [
+        HEAD,
+        "# Validation\n\nIs it the right model? What the fits did not see, and what trials of the published size ",
+    ]
+    out.append(
+        "would show. Everything that entered a likelihood is in {doc}`fits`.\n\n## Published numbers kept back\n\n"
+    )
+    body = []
+    for stage in STAGES:
+        for r in read_table(home / stage / "targets.csv"):
+            if r["use"] != "check":
+                continue
+            scale = math.exp if r["log"] is True else float
+            a, b, c, d = (
+                short(scale(r[k])) for k in ("published", "posterior_median", "posterior_q025", "posterior_q975")
+            )
+            t = targets[r["id"]]
+            body.append([f"`{r['id']}`", t.trial, t.unit, a, f"{b} ({c} to {d})", short(r["distance_in_se"]), t.status])
+    head = ["target", "trial", "unit", "published", "model (95 %)", "distance [SE]", "status of the number"]
+    out.append(table(head, body))
+    checks = json.loads((home / "checks.json").read_text())
+    inside = [r["inside"] for r in checks["replicates"]]
+    out.append("## Trials of the published size\n\nEach figure of a trial among replicates of that trial. ")
+    out.append(f"{sum(map(bool, inside))} of {len(inside)} lie inside the central 95 %.\n\n")
+    body = [
+        [f"`{r['id']}`", r["version"], r["published"], r["median"], f"{r['q025']} to {r['q975']}",
+         f"{r['percentile']:.3f}", short(r["inside"])] for r in checks["replicates"]
+    ]  # fmt: skip
+    out.append(table(["figure", "version", "published", "median", "interval", "percentile", "inside"], body))
+    out.append("What this does not show is in {doc}`../../explanation/limits`.\n")
+    return "".join(out)
+
+
 def write(app) -> None:
     from il2model.model.assembly import builtin
     from il2model.parameters import bibliography, load_parameters
@@ -208,6 +331,9 @@ def write(app) -> None:
         "glossary.md": symbols(model),
         "targets.md": target_page(bibliography(data_dir("parameters"))),
         "fits.md": fit_page(),
+        "agreement.md": agreement_page(),
+        "verification.md": verification_page(),
+        "validation.md": validation_page(),
     }
     for name, text in pages.items():
         target = folder / name

@@ -54,6 +54,7 @@ def stand_in(method, n, d=3, seed=0, second=False):
         method=method, n=n, seed=seed, second_order=second, problem=problem, ranges="prior", inputs=tuple(names),
         columns=(Output("y", "1", "y"),),
     )  # fmt: skip
+    fake._salib = lambda seed: SensitivityStudy._salib(fake, seed)
     fake.design = SensitivityStudy.design.func(fake)
     return fake
 
@@ -322,7 +323,7 @@ def test_a_design_that_cannot_be_is_refused_with_a_sentence(keywords, words):
 
 
 def test_a_study_is_resumed_extended_and_guarded(tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "BLOCK", 20)
+    monkeypatch.setattr(results, "block_size", lambda s: 20)
     whole = small().run(tmp_path / "a")
     assert whole.manifest["rows_run"] == 80
     again = small().run(tmp_path / "a")
@@ -348,7 +349,7 @@ def test_a_study_is_resumed_extended_and_guarded(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_keeps_what_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "BLOCK", 20)
+    monkeypatch.setattr(results, "block_size", lambda s: 20)
     save, count = np.savez, [0]
 
     def full(stream, **data):
@@ -367,14 +368,14 @@ def test_a_full_disk_keeps_what_is_written(tmp_path, monkeypatch):
 
 
 def test_another_executor_gives_the_same_bits(monkeypatch):
-    monkeypatch.setattr(results, "BLOCK", 20)
+    monkeypatch.setattr(results, "block_size", lambda s: 20)
     with ThreadPoolExecutor(2) as pool:
         there = small().run(executor=pool)
     assert np.array_equal(there.Y, small().run().Y)
 
 
 def test_a_killed_study_goes_on_to_the_same_bits(tmp_path):
-    command = [sys.executable, "-m", "il2model.cli.main", "sensitivity", "--n", "64", "--until", "85", "--outputs"]
+    command = [sys.executable, "-m", "il2model.cli.main", "sensitivity", "--n", "512", "--until", "85", "--outputs"]
     command += ["treg_percent", "--times", "7,84", "--regimen", "imodals-2miu", "--resume", "--alone", "-o"]
     running = subprocess.Popen([*command, str(tmp_path / "k")], start_new_session=True, stderr=subprocess.DEVNULL)
     deadline = time.time() + 120
@@ -515,7 +516,7 @@ def test_a_cluster_with_a_killed_worker_loses_nothing(tmp_path, monkeypatch):
 
     s = small(n=128, times=[7.0, 8.0])
     alone = s.run()
-    monkeypatch.setattr(results, "BLOCK", 16)
+    monkeypatch.setattr(results, "block_size", lambda s: 16)
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         Client(cluster) as client,

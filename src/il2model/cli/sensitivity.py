@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, SimulationError
 from .parsing import Parser, listed, tenths
 
 
@@ -71,7 +71,12 @@ def run(args: argparse.Namespace) -> int:
     beside = {}
     for word, companion in {} if args.alone else result.study.companions().items():
         print(f"il2model: {word}", file=sys.stderr, flush=True)
-        beside[word] = companion.run(folder / word, **(keywords | {"policy": "refuse"}))
+        policy = args.policy if args.policy == "refuse" or companion.method == "sobol" else "drop"
+        policy = "refuse" if companion.method == "oat" else policy
+        try:
+            beside[word] = companion.run(folder / word, **(keywords | {"policy": policy}))
+        except SimulationError as error:
+            print(f"il2model: note: {word} is left out: {error}", file=sys.stderr)
     page = write_sensitivity([(result, beside)], folder / "report.html")
     name, values, half = result.main()
     last = max((c.time for c in result.study.columns if c.time is not None), default=None)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +21,7 @@ from ..errors import InputError, SimulationError, unknown_name
 from ..kernels.problem import Floats
 from ..manifest import manifest, peak_memory
 from .indices import constant_outputs, elementary_effects, sobol_indices
-from .study import BLOCK, METHODS, POLICIES, Progress, Rows, SensitivityStudy, cycle_starts
+from .study import METHODS, POLICIES, Progress, Rows, SensitivityStudy, cycle_starts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +81,7 @@ class StudyResult:
         store = _Store(folder, study)
         Y = np.full((len(study.design), len(study.columns)), np.nan)
         reasons: dict[int, str] = {}
-        for number, part in blocks(len(study.design)):
+        for number, part in blocks(study):
             stored = store.get(number, study.design[part])
             if stored is None:
                 raise InputError(f"{store.path(number)} is missing; go on with resume.")
@@ -136,17 +139,30 @@ class StudyResult:
         return name, self.indices[name], self.indices.get(f"{name}_half")
 
 
-def blocks(rows: int) -> Iterator[tuple[int, slice]]:
+def block_size(study: SensitivityStudy) -> int:
+    """Return how many rows are evaluated between two writes: some seconds of work that share its overhead."""
+    return 512 if study.compares else 4096
+
+
+def blocks(study: SensitivityStudy) -> Iterator[tuple[int, slice]]:
     """Return numbered blocks of rows."""
-    for k, first in enumerate(range(0, rows, BLOCK)):
-        yield k, slice(first, min(first + BLOCK, rows))
+    rows, size = len(study.design), block_size(study)
+    for k, first in enumerate(range(0, rows, size)):
+        yield k, slice(first, min(first + size, rows))
 
 
-def evaluate_block(study: SensitivityStudy, first: int, last: int, threads: int | None) -> tuple[Rows, float]:
-    """Return rows first..last of the design and the seconds they took; in another process too."""
-    start = time.perf_counter()
-    rows = study.evaluate(study.design[first:last], threads)
-    return rows, time.perf_counter() - start
+def evaluate_block(study: SensitivityStudy, first: int, last: int, threads: int | None) -> Rows:
+    """Return rows first..last of the design; in another process too."""
+    return study.evaluate(study.design[first:last], threads)
+
+
+def covered(spans: Floats) -> float:
+    """Return the length of the union of intervals (interval, 2)."""
+    total, end = 0.0, -np.inf
+    for a, b in sorted(map(tuple, spans)):
+        total += max(b - max(a, end), 0.0)
+        end = max(end, b)
+    return float(total)
 
 
 class _Store:
@@ -178,23 +194,23 @@ class _Store:
         assert self.folder is not None
         return self.folder / f"block-{number:06d}.npz"
 
-    def get(self, number: int, design: Floats) -> tuple[Rows, float] | None:
+    def get(self, number: int, design: Floats) -> tuple[Rows, Floats] | None:
         """Return a stored block if its rows are those of the design."""
         if self.folder is None or not self.path(number).exists():
             return None
         try:
             with np.load(self.path(number), allow_pickle=False) as data:
                 stored = data["design"]
-                took, inside = data["seconds"].tolist()
-                rows = Rows(data["Y"], json.loads(str(data["reasons"])), data["left_out"], inside)
+                seconds = data["seconds"]
+                rows = Rows(data["Y"], json.loads(str(data["reasons"])), data["left_out"], np.zeros((0, 2)))
         except (OSError, ValueError, KeyError):
             raise InputError(f"{self.path(number)} is damaged; remove it, and it is run again.") from None
         if len(stored) > len(design) or not np.array_equal(stored, design[: len(stored)]):
             raise InputError(f"{self.path(number)} belongs to another design (its rows differ); give another folder.")
-        return (rows, took) if len(stored) == len(design) else None
+        return (rows, seconds) if len(stored) == len(design) else None
 
-    def put(self, number: int, design: Floats, rows: Rows, took: float) -> None:
-        """Write a block, whole or not at all."""
+    def put(self, number: int, design: Floats, rows: Rows, seconds: Floats) -> None:
+        """Write a block, whole or not at all; `seconds` passed since the one before, and of these in the model."""
         if self.folder is None:
             return
         temporary = self.path(number).with_suffix(".part")
@@ -202,7 +218,7 @@ class _Store:
             with temporary.open("wb") as stream:
                 np.savez(
                     stream, design=design, Y=rows.Y, reasons=json.dumps(rows.reasons), left_out=rows.left_out,
-                    seconds=np.array([took, rows.model_seconds]),
+                    seconds=seconds,
                 )  # fmt: skip
             temporary.replace(self.path(number))
         except OSError as error:
@@ -240,14 +256,14 @@ def collect(
     waiting = []
     done = 0
 
-    def take(part: slice, rows: Rows, took: float) -> None:
+    def take(part: slice, rows: Rows, seconds: Floats) -> None:
         nonlocal done
         Y[part], left_out[part] = rows.Y, rows.left_out
         reasons.update({part.start + k: w for k, w in enumerate(rows.reasons) if w})
-        spent[:] += took, rows.model_seconds
+        spent[:] += seconds
         done += part.stop - part.start
 
-    for number, part in blocks(len(design)):
+    for number, part in blocks(study):
         stored = store.get(number, design[part])
         if stored is not None:
             take(part, *stored)
@@ -256,9 +272,15 @@ def collect(
     if progress is not None:
         progress(done, len(design))
     start = time.perf_counter()
-    for number, part, (rows, took) in _results(study, waiting, threads, executor):
-        store.put(number, design[part], rows, took)
-        take(part, rows, took)
+    ticks, spans, inside = start, np.zeros((0, 2)), 0.0
+    for number, part, rows in _results(study, waiting, threads, executor):
+        # elsewhere clocks differ, so times in the model are added up; here blocks overlap
+        spans = np.vstack([spans, rows.spans])
+        now, total = time.perf_counter(), (float(np.ptp(spans, axis=1).sum()) if executor else covered(spans))
+        seconds = np.array([now - ticks, total - inside])
+        ticks, inside = now, total
+        store.put(number, design[part], rows, seconds)
+        take(part, rows, seconds)
         if progress is not None:
             progress(done, len(design))
     end = time.perf_counter()
@@ -298,14 +320,38 @@ def collect(
 
 def _results(
     study: SensitivityStudy, waiting: list[tuple[int, slice]], threads: int | None, executor: Any
-) -> Iterator[tuple[int, slice, tuple[Rows, float]]]:
+) -> Iterator[tuple[int, slice, Rows]]:
     if executor is None:
-        for number, rows in waiting:
-            yield number, rows, evaluate_block(study, rows.start, rows.stop, threads)
+        yield from _here(study, waiting, threads)
         return
     futures = [(n, r, executor.submit(evaluate_block, study, r.start, r.stop, 1)) for n, r in waiting]
     for number, rows, future in futures:
         yield number, rows, future.result()
+
+
+def _here(
+    study: SensitivityStudy, waiting: list[tuple[int, slice]], threads: int | None
+) -> Iterator[tuple[int, slice, Rows]]:
+    """Evaluate blocks in order; the next one is prepared while one is integrated."""
+    ahead: deque[tuple[int, slice, Future[Rows]]] = deque()
+    rest = iter(waiting)
+    with ThreadPoolExecutor(2) as pool:
+
+        def submit() -> None:
+            for number, rows in itertools.islice(rest, 1):
+                ahead.append((number, rows, pool.submit(evaluate_block, study, rows.start, rows.stop, threads)))
+
+        try:
+            submit()
+            submit()
+            while ahead:
+                number, rows, future = ahead.popleft()
+                found = future.result()
+                submit()
+                yield number, rows, found
+        finally:
+            for _, _, future in ahead:
+                future.cancel()
 
 
 def estimate(

@@ -40,8 +40,6 @@ METHODS: dict[str, tuple[str, bool]] = {
     "oat": ("one at a time from the 10 to the 90 % quantile, the others at their medians: a tornado", True),
 }
 POLICIES = ("refuse", "bound", "drop")
-#: Rows integrated between two writes.
-BLOCK = 512
 #: Patients of a cohort that every row is judged on.
 PATIENTS = 128
 _SEED = 20252
@@ -68,14 +66,14 @@ class Rows:
         A sentence per failed row, '' where it ran.
     left_out : (row,)
         Weight of the virtual patients without a bounded course, left out of both arms.
-    model_seconds : float
-        Spent in integration and observables.
+    spans : (run, 2)
+        When integration and observables began and ended, seconds of this process' clock.
     """
 
     Y: Floats
     reasons: list[str]
     left_out: Floats
-    model_seconds: float
+    spans: Floats
 
 
 def _regimen(given: str | Regimen) -> Regimen:
@@ -255,12 +253,6 @@ class SensitivityStudy:
     @cached_property
     def design(self) -> Floats:
         """Points of the unit cube, (row, parameter); with posterior ranges, the numbers of the draws."""
-        import warnings
-
-        import SALib.sample.fast_sampler
-        import SALib.sample.latin
-        import SALib.sample.morris
-
         if self.ranges == "posterior":
             posterior = Posterior.load()
             table = posterior.table(posterior.pick(self.n, self.seed))
@@ -273,26 +265,40 @@ class SensitivityStudy:
             centre = np.full((1, d), 0.5)
             return np.vstack([centre, centre + np.diag(np.full(d, -SWING)), centre + np.diag(np.full(d, SWING))])
         rng = np.random.default_rng(self.seed)  # seed = 0 is a seed, which SALib would take for none
+        seed = int(rng.integers(1, 2**31))
+        if self.method == "sobol":
+            X = saltelli_design(
+                self.n, np.array(self.problem["bounds"]), self.second_order, np.random.default_rng(self.seed)
+            )
+        elif self.method == "dgsm":
+            # SALib's design ignores the seed, and its steps vanish at the ends
+            d = len(self.inputs)
+            base = EDGE + (1 - 2 * EDGE) * sobol_points(self.n, d, seed)
+            X = np.repeat(base, d + 1, axis=0)
+            for j in range(d):
+                X[j + 1 :: d + 1, j] += np.where(base[:, j] < 0.5, STEP, -STEP)
+        else:
+            X = self._salib(seed)
+        return np.asarray(np.clip(X, EDGE, 1 - EDGE), dtype=float)
+
+    def _salib(self, seed: int) -> Floats:
+        import warnings
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if self.method == "sobol":
-                X = saltelli_design(self.n, np.array(self.problem["bounds"]), self.second_order, rng)
-            elif self.method == "morris":
-                X = SALib.sample.morris.sample(self.problem, self.n, num_levels=8, seed=int(rng.integers(1, 2**31)))
-            elif self.method == "fast":
+            if self.method == "morris":
+                from SALib.sample import morris
+
+                return np.asarray(morris.sample(self.problem, self.n, num_levels=8, seed=seed))
+            if self.method == "fast":
+                from SALib.sample import fast_sampler
+
                 if self.n <= 4 * 4**2:
                     raise InputError(f"n is {self.n}; FAST needs more than 64 rows for each parameter.")
-                X = SALib.sample.fast_sampler.sample(self.problem, self.n, seed=int(rng.integers(1, 2**31)))
-            elif self.method == "dgsm":
-                # SALib's design ignores the seed, and its steps vanish at the ends
-                d = len(self.inputs)
-                base = EDGE + (1 - 2 * EDGE) * sobol_points(self.n, d, int(rng.integers(1, 2**31)))
-                X = np.repeat(base, d + 1, axis=0)
-                for j in range(d):
-                    X[j + 1 :: d + 1, j] += np.where(base[:, j] < 0.5, STEP, -STEP)
-            else:
-                X = SALib.sample.latin.sample(self.problem, self.n, seed=int(rng.integers(1, 2**31)))
-        return np.asarray(np.clip(X, EDGE, 1 - EDGE), dtype=float)
+                return np.asarray(fast_sampler.sample(self.problem, self.n, seed=seed))
+            from SALib.sample import latin
+
+            return np.asarray(latin.sample(self.problem, self.n, seed=seed))
 
     def table(self, X: Floats) -> dict[str, Floats]:
         """Return the numbers of points (point, parameter) by id, in the units of their records."""
@@ -341,18 +347,18 @@ class SensitivityStudy:
         wanted = {c.series for c in self.columns if c.series} | {
             SCALARS[c.name].observable for c in self.columns if c.name in SCALARS
         }
-        course, words, seconds = self._run(self.plan, rows, grid, sorted(wanted), threads)
+        course, words, span = self._run(self.plan, rows, grid, sorted(wanted), threads)
         out = np.empty((n, len(self.columns)))
         for k, c in enumerate(self.columns):
             if c.series is not None and c.time is not None:
                 out[:, k] = course[c.series][:, int(np.searchsorted(grid, c.time))]
             else:
                 out[:, k] = SCALARS[c.name].read(grid, course[SCALARS[c.name].observable])
-        return Rows(out, words, np.zeros(n), seconds)
+        return Rows(out, words, np.zeros(n), np.array([span]))
 
     def _run(
         self, plan: Regimen, rows: Floats, grid: Floats, ids: Sequence[str], threads: int | None
-    ) -> tuple[dict[str, Floats], list[str], float]:
+    ) -> tuple[dict[str, Floats], list[str], tuple[float, float]]:
         start = time.perf_counter()
         bp = self.kernel.blueprint
         observed = [o.id for o in bp.observables]
@@ -370,7 +376,7 @@ class SensitivityStudy:
             for s, text in result.messages.items():
                 if result.status[s] != Status.SUCCESS:
                     words[part.start + s] = text
-        return found, words, time.perf_counter() - start
+        return found, words, (start, time.perf_counter())
 
     def _differences(self, table: dict[str, Floats], n: int, threads: int | None) -> Rows:
         """Return differences of weighted means over a quasi-random cohort, the same for every row."""
@@ -383,7 +389,7 @@ class SensitivityStudy:
         edges = np.concatenate([[0], np.cumsum(sizes)])
         grid = np.array([0.0, self.days])
         ids = sorted({SCALARS[DIFFERENCES[c.name][0]].observable for c in self.columns})
-        control, failed, seconds = self._run(self._control, rows, grid, ids, threads)
+        control, failed, span = self._run(self._control, rows, grid, ids, threads)
         treated, failed_too, more = self._run(self.plan, rows, grid, ids, threads)
         for k, p in enumerate(people):
             part = slice(edges[k], edges[k + 1])
@@ -397,7 +403,7 @@ class SensitivityStudy:
             for c, column in enumerate(self.columns):
                 i = SCALARS[DIFFERENCES[column.name][0]].observable
                 out[k, c] = w @ (treated[i][part][good, -1] - control[i][part][good, -1])
-        return Rows(out, words, left_out, seconds + more)
+        return Rows(out, words, left_out, np.array([span, more]))
 
     def run(
         self,
