@@ -251,7 +251,8 @@ def to_sbml(
     Parameters
     ----------
     regimen : str or Regimen
-        Doses become events; per square metre, at steady state or with resets they cannot.
+        Doses become events (per square metre: for the body surface of `values`); doses at steady
+        state and resets cannot.
     values : ParameterSet, or mapping of id to a number in the unit of the record
         (default: the calibrated values)
     until : float, optional

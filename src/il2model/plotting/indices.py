@@ -182,7 +182,8 @@ def scatters(names: Sequence[str], x: Floats, y: Floats, *, title: str, label: s
         ax.plot([x[p, k].mean() for p in slices], [y[p].mean() for p in slices], "o-", color=COLOURS[2], markersize=3.5)
         if x[:, k].min() > 0 and np.quantile(x[:, k], 0.98) > 8 * np.quantile(x[:, k], 0.02):
             ax.set_xscale("log")
-            ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            wide = x[:, k].max() > 100 * x[:, k].min()
+            ax.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5), numticks=6))
             ax.xaxis.set_major_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(np.inf, np.inf)))
             ax.xaxis.set_minor_locator(NullLocator())
         ax.set_xlabel(

@@ -212,7 +212,7 @@ def _scatter(result: StudyResult, k: int) -> Figure:
     some = _order(values, k)[:SCATTERS]
     # points of the design that are independent of each other: the rows before a parameter is moved
     d = len(study.inputs)
-    step = {"sobol": 2 * d + 2 if study.second_order else d + 2, "morris": d + 1, "dgsm": d + 1}.get(study.method, 1)
+    step = {"sobol": 2 * d + 2 if study.second_order else d + 2, "dgsm": d + 1}.get(study.method, 1)
     rows = np.arange(0, len(study.design), step)
     rows = rows[np.isfinite(result.Y[rows]).all(axis=1)]
     table = study.table(study.design[rows])
@@ -250,7 +250,7 @@ def _prior_and_posterior(beside: Mapping[str, StudyResult]) -> tuple[str, list[F
         sd = [float(np.sqrt(r.variance[k])) for r in (prior, posterior)]
         figure = draw.beside(
             list(prior.study.inputs), sets, axis="delta (moment-independent)",
-            title=f"{_label(prior, k)}: SD {short(sd[0])} under the prior, {short(sd[1])} under the posterior",
+            title=f"{_label(prior, k)}\nSD {short(sd[0])} under the prior, {short(sd[1])} under the posterior",
         )  # fmt: skip
         found.append(_figure(figure, f"Delta of {_label(prior, k)} under the prior and under the posterior."))
     return (
