@@ -27,6 +27,7 @@ _HOMES = {
     "Solution": "observables.solution",
     "SolverOptions": "kernels.problem",
     "Status": "kernels.problem",
+    "StudyResult": "sensitivity.results",
     "TrialDesign": "trial.design",
     "TrialResult": "trial.run",
     "UnitError": "errors",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from .parameters import load_parameters as load_parameters
     from .population.cohort import Cohort as Cohort
     from .posterior import Posterior as Posterior
+    from .sensitivity.results import StudyResult as StudyResult
     from .sensitivity.study import SensitivityStudy as SensitivityStudy
     from .simulation.regimen import Dose as Dose
     from .simulation.regimen import Regimen as Regimen

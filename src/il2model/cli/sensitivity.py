@@ -16,16 +16,20 @@ def add(commands: Any) -> None:
     p: Parser = commands.add_parser("sensitivity", help="global sensitivity study, stored and resumable, with a report")
     p.add_argument("--method", default="sobol", metavar="NAME", help="sobol, morris, fast, rbd_fast, delta, pawn, ...")
     p.add_argument("--n", type=int, default=256, metavar="N", help="base sample (sobol: a power of two; default 256)")
-    p.add_argument("--seed", type=int, default=0, metavar="N")
+    p.add_argument("--seed", type=int, default=0, metavar="N", help="(default 0)")
     p.add_argument(
-        "--outputs", default="treg_percent,plasma_ccl2,alsfrs_r", metavar="LIST", help="observables, endpoints"
+        "--outputs",
+        default="treg_percent,plasma_ccl2,alsfrs_r",
+        metavar="LIST",
+        help="observables; endpoints such as treg_auc, ccl2_nadir, alsfrs_r_slope; or differences between "
+        "arms: survival_difference, alsfrs_r_difference",
     )
     p.add_argument("--times", default=None, metavar="LIST", help="days of observables (default: visits of each cycle)")
     p.add_argument("--parameters", default=None, metavar="LIST", help="(default: all with a prior)")
     p.add_argument("--ranges", default="prior", metavar="KIND", help="prior or posterior")
     p.add_argument("--regimen", default=None, metavar="NAME", help="(default: imodals-2miu; mirocals for differences)")
     p.add_argument("--until", type=float, default=None, metavar="DAYS", help="(default: 85; 640 for differences)")
-    p.add_argument("--second-order", action="store_true")
+    p.add_argument("--second-order", action="store_true", help="indices of pairs, for twice the rows (sobol)")
     p.add_argument("--patients", type=int, default=128, metavar="N", help="for differences between arms")
     p.add_argument(
         "--until-width", type=float, default=None, metavar="W", help="double n until half-widths are below W"

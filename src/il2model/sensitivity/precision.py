@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from .results import StudyResult
 from .study import SensitivityStudy
 
 #: Largest base sample of the precision stop.
@@ -17,7 +18,7 @@ MOST = 2**16
 
 def run_to_width(
     study: SensitivityStudy, width: float, directory: str | Path | None, *, most: int = MOST, **keywords: Any
-) -> Any:
+) -> StudyResult:
     """Run a Sobol study with n, 2n, 4n, ... until every total index has a half-width below `width`.
 
     Rows of a smaller design are the first of a larger one (one seed, nested), so nothing is run twice.

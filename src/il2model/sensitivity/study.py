@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from ..simulation.blocks import run_blocks
 from ..simulation.regimen import Regimen
 from .indices import saltelli_design
 from .outputs import DIFFERENCES, SCALARS, Output, resolve
+
+if TYPE_CHECKING:
+    from .results import StudyResult
 
 Progress = Callable[[int, int], None]
 #: Methods by name: what they are, and whether inputs must be independent.
@@ -414,7 +417,7 @@ class SensitivityStudy:
         threads: int | None = None,
         executor: Any = None,
         progress: Progress | None = None,
-    ) -> Any:
+    ) -> StudyResult:
         """Evaluate every row and estimate the indices.
 
         Parameters
