@@ -1,6 +1,6 @@
 """Stiff problems of the IVP test set (Mazzia and Magherini 2008), written in the package's own model language.
 
-Reference values at the end are those of the test set. They were typed from memory; `check` in
+Reference values at the end are those of the test set. They were typed from memory;
 `tests/verification/test_stiff_problems.py` compares them with SciPy's Radau at 1e-12.
 """
 

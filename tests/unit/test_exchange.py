@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def test_sbml_is_clean_units_and_practice_included(regimen):
 def test_a_wrong_unit_in_sbml_is_found():
     text = to_sbml("placebo")
     assert check_sbml(text.replace('id="il2_clearance" name', 'id="il2_clearance_" name')) != []
-    wrong = text.replace('value="341.439" units="L_per_day"', 'value="341.439" units="per_day"')
+    wrong = re.sub(r'(id="il2_clearance"[^>]*units=)"L_per_day"', r'\1"per_day"', text)
     assert wrong != text
     assert any("nit" in e for e in check_sbml(wrong))
 
@@ -91,7 +92,7 @@ def test_five_lines_of_libroadrunner_give_the_curves_of_mirocals(tmp_path):
             ours = (
                 solution.values(observable)[0] if solution.values(observable).ndim > 1 else solution.values(observable)
             )
-            np.testing.assert_allclose(np.asarray(curves[observable])[1:], ours[1:], rtol=2e-3)
+            np.testing.assert_allclose(np.asarray(curves[observable])[1:], ours[1:], rtol=1e-5)
 
 
 def test_petab_lints_clean_and_means_what_the_kernel_computes(tmp_path):
@@ -142,7 +143,7 @@ def test_nonmem_data_sets_go_out_and_come_back(tmp_path):
     seen = solution.to_dataframe()[["treg_percent", "plasma_ccl2"]].reset_index()
     seen["ID"] = 7
     frame = to_nonmem(plans, seen)
-    assert frame.attrs["dvid"][1] == "treg_percent" or "treg_percent" in frame.attrs["dvid"].values()
+    assert frame.attrs["dvid"] == {1: "treg_percent", 2: "plasma_ccl2"}
     path = tmp_path / "data.csv"
     frame.to_csv(path, index=False, na_rep=".")
     back, observations = read_nonmem(path)

@@ -161,7 +161,8 @@ def _parameters(free: Sequence[str], values: ParameterSet) -> str:
         prior, numbers = _prior(r.prior, scale, low, high)
         rows.append((id, r.name, repr(low), repr(high), repr(values[id] * scale), "true", prior, numbers))
     drift = load_targets().nuisances["imodals_drift"].prior
-    rows.append(("imodals_drift", "change of Treg % common to the arms", -5, 5, 0, "true", "normal",
+    low, high = (drift["mean"] + k * drift["sd"] for k in (-5, 5))
+    rows.append(("imodals_drift", "change of Treg % common to the arms", low, high, drift["mean"], "true", "normal",
                  f"{drift['mean']:g};{drift['sd']:g}"))  # fmt: skip
     pm = values["il2_amount_per_miu"] / 1e6 * 1e3  # pmol per MIU to pmol/L per IU/mL
     rows.append(("pm_per_iu_ml", "pM in one IU/mL", "", "", repr(pm), "false", "", ""))

@@ -17,7 +17,7 @@ from sympy.printing.str import StrPrinter
 from .._version import __version__
 from ..errors import InputError, ModelError
 from ..kernels.blueprint import Blueprint
-from ..kernels.kernel import Kernel, builtin_kernel
+from ..kernels.kernel import builtin_kernel
 from ..kernels.problem import ADD, SET_INPUT
 from ..model.assembly import Model, builtin
 from ..model.language import Expr, Kind, Quantity
@@ -68,7 +68,7 @@ def unit_id(text: str) -> str:
     """Return the id of a unit definition: 'pmol*uL/molecule' gives 'pmol_uL_per_molecule'."""
     if text in ("1", ""):
         return "dimensionless"
-    return text.replace("1/", "per_").replace("*", "_").replace("/", "_per_").replace("**", "")
+    return text.replace("1/", "per_").replace("*", "_").replace("/", "_per_")
 
 
 def unit_parts(text: str) -> list[tuple[str, int, int, float]]:
@@ -241,10 +241,7 @@ def _sbo(q: Quantity) -> int:
 def to_sbml(
     regimen: str | Regimen = "placebo",
     *,
-    values: ParameterSet | Mapping[str, float] | None = None,
-    until: float | None = None,
-    kernel: Kernel | None = None,
-    model: Model | None = None,
+    values: ParameterSet | None = None,
 ) -> str:
     """Return the model under a regimen as SBML.
 
@@ -253,10 +250,8 @@ def to_sbml(
     regimen : str or Regimen
         Doses become events (per square metre: for the body surface of `values`); doses at steady
         state and resets cannot.
-    values : ParameterSet, or mapping of id to a number in the unit of the record
+    values : ParameterSet, optional
         (default: the calibrated values)
-    until : float, optional
-        Day after which doses are left out (default: all).
 
     Raises
     ------
@@ -264,29 +259,16 @@ def to_sbml(
         If python-libsbml is missing or the regimen has no SBML form.
     """
     lib = _libsbml()
-    model = model or builtin()
-    kernel = kernel or builtin_kernel()
+    blueprint = builtin_kernel().blueprint
     plan = Regimen.named(regimen) if isinstance(regimen, str) else regimen
-    plan = plan if until is None else plan.until(until)
-    row = _row(kernel.blueprint, values)
-    w = _Writer(lib, model)
+    values = values or load_parameters()
+    row = {p.id: values[p.id] * factor(values.record(p.id).unit, p.unit) for p in blueprint.parameters}
+    w = _Writer(lib, builtin())
     _head(w, plan)
     _quantities(w, row)
     _dynamics(w)
-    _doses(w, kernel.blueprint, plan, row)
-    text = str(lib.writeSBMLToString(w.document))
-    return text
-
-
-def _row(bp: Blueprint, values: ParameterSet | Mapping[str, float] | None) -> dict[str, float]:
-    """Return every parameter of the model in its model unit."""
-    base = values if isinstance(values, ParameterSet) else load_parameters()
-    given = values if isinstance(values, Mapping) and not isinstance(values, ParameterSet) else {}
-    found = {}
-    for p in bp.parameters:
-        number = given[p.id] if p.id in given else base[p.id]
-        found[p.id] = number * factor(base.record(p.id).unit, p.unit)
-    return found
+    _doses(w, blueprint, plan, row)
+    return str(lib.writeSBMLToString(w.document))
 
 
 def _head(w: _Writer, plan: Regimen) -> None:

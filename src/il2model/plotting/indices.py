@@ -8,12 +8,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .panels import COLOURS
+from .panels import COLOURS, label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
+
+
+def _finish(
+    ax: Any, y: Floats, names: Sequence[str], order: Any, *, title: str, axis: str, legend: bool = True
+) -> None:
+    """Label the rows of a horizontal chart and take away what is not needed."""
+    ax.set_yticks(y, [names[k].replace("_", " ") for k in order], fontsize=8)
+    ax.set_xlabel(axis)
+    ax.set_title(title, fontsize=10, loc="left")
+    if legend:
+        ax.legend(fontsize=8, frameon=False)
+    ax.grid(axis="x", alpha=0.25, linewidth=0.5)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
 
 
 def bars(
@@ -48,14 +62,7 @@ def bars(
     if floor is not None and np.isfinite(floor):
         ax.axvspan(-floor, floor, color="#E4E4E4", linewidth=0, zorder=0, label="noise floor")
     ax.axvline(0, color="#444444", linewidth=0.8)
-    ax.set_yticks(y, [names[k].replace("_", " ") for k in order], fontsize=8)
-    ax.set_xlabel(axis)
-    ax.set_title(title, fontsize=10, loc="left")
-    if second is not None or floor is not None:
-        ax.legend(fontsize=8, frameon=False)
-    ax.grid(axis="x", alpha=0.25, linewidth=0.5)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    _finish(ax, y, names, order, title=title, axis=axis, legend=second is not None or floor is not None)
     return figure
 
 
@@ -123,13 +130,7 @@ def swings(names: Sequence[str], low: Floats, high: Floats, *, title: str, unit:
     ax.barh(y + 0.19, low[order], 0.38, color=COLOURS[5], label="at its 10 % quantile")
     ax.barh(y - 0.19, high[order], 0.38, color=COLOURS[2], label="at its 90 % quantile")
     ax.axvline(0, color="#444444", linewidth=0.8)
-    ax.set_yticks(y, [names[k].replace("_", " ") for k in order], fontsize=8)
-    ax.set_xlabel(f"change from the median [{unit}]" if unit not in ("", "1") else "change from the median")
-    ax.set_title(title, fontsize=10, loc="left")
-    ax.legend(fontsize=8, frameon=False)
-    ax.grid(axis="x", alpha=0.25, linewidth=0.5)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    _finish(ax, y, names, order, title=title, axis=label("change from the median", unit))
     return figure
 
 
@@ -155,13 +156,7 @@ def beside(
             fmt="osD^v"[k % 5], markersize=4.5, linewidth=0, elinewidth=1.1, capsize=2, color=COLOURS[(k + 1) % 6],
             label=name,
         )  # fmt: skip
-    ax.set_yticks(y, [names[k].replace("_", " ") for k in order], fontsize=8)
-    ax.set_xlabel(axis)
-    ax.set_title(title, fontsize=10, loc="left")
-    ax.legend(fontsize=8, frameon=False)
-    ax.grid(alpha=0.25, linewidth=0.5)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    _finish(ax, y, names, order, title=title, axis=axis)
     return figure
 
 

@@ -290,6 +290,8 @@ def _checks(result: StudyResult, beside: Mapping[str, StudyResult], leading: lis
         found.append(_figure(figure, f"Largest total indices of {_label(result, column)} against the base sample."))
     others = [r for name, r in beside.items() if name.startswith("scramble")]
     text = "Total indices of the first N/8, N/4, N/2 and N base points."
+    if result.reasons:
+        text += " Here alone, a failed row counts as the mean of the others."
     if others:
         n = others[0].study.n
         at = sizes.index(n)

@@ -274,11 +274,13 @@ def collect(
     start = time.perf_counter()
     ticks, spans, inside = start, np.zeros((0, 2)), 0.0
     for number, part, rows in _results(study, waiting, threads, executor):
-        # elsewhere clocks differ, so times in the model are added up; here blocks overlap
-        spans = np.vstack([spans, rows.spans])
-        now, total = time.perf_counter(), (float(np.ptp(spans, axis=1).sum()) if executor else covered(spans))
-        seconds = np.array([now - ticks, total - inside])
-        ticks, inside = now, total
+        if executor is not None:  # by the worker's own clock
+            seconds = np.array([rows.took, np.ptp(rows.spans, axis=1).sum()])
+        else:  # blocks overlap
+            spans = np.vstack([spans, rows.spans])
+            now, total = time.perf_counter(), covered(spans)
+            seconds = np.array([now - ticks, total - inside])
+            ticks, inside = now, total
         store.put(number, design[part], rows, seconds)
         take(part, rows, seconds)
         if progress is not None:
@@ -407,7 +409,7 @@ def _bounded(
         found.append(_sobol(study, study.design, filled, masked))
     both = {k: np.stack([f[k] for f in found]) for k in found[0]}
     result = {k: v.mean(axis=0) for k, v in both.items()}
-    for k in ("S1", "ST"):
+    for k in (name for name in ("S1", "ST", "S2") if name in both):
         # the interval holds both fillings and the bootstrap of each
         half = both[f"{k}_half"]
         result[f"{k}_half"] = np.maximum(
