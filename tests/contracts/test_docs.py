@@ -117,3 +117,13 @@ def test_the_readme_says_what_was_fitted():
             assert f"{a} ({b} to {c})" in text, r["id"]
             found += 1
     assert found == 2
+
+
+def test_the_number_of_studies_is_that_of_the_targets():
+    from il2model.calibration.endpoints import STAGES
+
+    targets = [t for stage in STAGES for t in il2model.load_targets().of(stage, "fit")]
+    others = {t.source for t in targets if t.trial not in ("IMODALS", "MIROCALS") and t.source != "assumption"}
+    word = {10: "ten", 11: "eleven", 12: "twelve"}[len(others)]
+    for page in ("README.md", "docs/explanation/ten-rules.md"):
+        assert f"{word} other studies" in (ROOT / page).read_text(encoding="utf8"), page
