@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from problem import OUTPUTS, SAVE, UNTIL, Case
 
-from il2model.kernels.problem import SolverOptions
+from il2model.solver.problem import SolverOptions
 
 
 def spans(case: Case) -> list[tuple[float, float, np.ndarray]]:
@@ -146,7 +146,7 @@ class ScipyLsoda(Peer):
         """Wrap the compiled right-hand side with the least overhead that ctypes allows."""
         import ctypes
 
-        from il2model.kernels.fast import _aligned
+        from il2model.solver.fast import _aligned
 
         self.case = case
         fast = case.kernel.variant("scalar")

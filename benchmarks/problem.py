@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from il2model.kernels.kernel import Kernel, builtin_kernel
-from il2model.kernels.problem import Problem
+from il2model.dosing.regimen import Regimen
 from il2model.parameters import load_parameters
-from il2model.population import Coordinates, sobol_points
-from il2model.simulation.events import build_schedule, join
-from il2model.simulation.regimen import Regimen
+from il2model.simulation.schedule import build_schedule, join
+from il2model.solver.kernel import Kernel, builtin_kernel
+from il2model.solver.problem import Problem
+from il2model.uncertainty.coordinates import Coordinates, sobol_points
 
 OUTPUTS = (
     "il2_plasma", "treg_cd25", "treg_cd122_blood", "treg_blood", "tconv_blood", "nk_blood", "eosinophil_blood",
@@ -72,9 +72,9 @@ def error(found: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 def il2_half() -> tuple[Kernel, Problem]:
     """The IL-2 half alone (four pages), 64 patients under MIROCALS: for the cost against states."""
-    from il2model.kernels.kernel import kernel_of
     from il2model.model import effectors, il2_pk, receptors, treg
     from il2model.model.assembly import assemble
+    from il2model.solver.kernel import kernel_of
 
     kernel = kernel_of(assemble([p.build() for p in (il2_pk, receptors, treg, effectors)], "il2half"))
     bp = kernel.blueprint

@@ -177,10 +177,10 @@ def figure(rows: list[dict]) -> None:
 def scaling() -> list[dict[str, object]]:
     """Cost per patient against patients, threads, doses and states; steps; sensitivities; starts."""
     import il2model as il2
-    from il2model.kernels.blueprint import VARIANTS
-    from il2model.kernels.fast import StepTape
-    from il2model.kernels.problem import SolverOptions
-    from il2model.simulation.regimen import Regimen
+    from il2model.dosing.regimen import Regimen
+    from il2model.solver.blueprint import VARIANTS
+    from il2model.solver.fast import StepTape
+    from il2model.solver.problem import SolverOptions
 
     rows: list[dict[str, object]] = []
     options = SolverOptions(rtol=1e-4)

@@ -14,8 +14,8 @@ from il2model.calibration.mirocals import arms
 from il2model.calibration.replicates import sampling_law
 from il2model.calibration.simulator import Simulator, Size
 from il2model.calibration.targets import load_targets
-from il2model.kernels.kernel import builtin_kernel
 from il2model.parameters import load_parameters
+from il2model.solver.kernel import builtin_kernel
 
 
 def main() -> None:

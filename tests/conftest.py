@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from il2model.kernels.kernel import Kernel, builtin_kernel
 from il2model.parameters import ParameterSet, load_parameters
+from il2model.solver.kernel import Kernel, builtin_kernel
 
 
 @pytest.fixture(scope="session")

@@ -12,31 +12,31 @@ from ._version import __version__
 
 #: Public names and where they live; each is imported when first used.
 _HOMES = {
-    "Agent": "trial.design",
-    "Arm": "trial.design",
+    "Agent": "trials.design",
+    "Arm": "trials.design",
     "Cohort": "population.cohort",
-    "Dose": "simulation.regimen",
-    "Posterior": "posterior",
+    "Dose": "dosing.regimen",
+    "Posterior": "uncertainty.posterior",
     "Il2modelError": "errors",
     "IncompleteWarning": "errors",
     "InputError": "errors",
     "ParameterSet": "parameters",
-    "Regimen": "simulation.regimen",
+    "Regimen": "dosing.regimen",
     "SensitivityStudy": "sensitivity.study",
     "SimulationError": "errors",
-    "Solution": "observables.solution",
-    "SolverOptions": "kernels.problem",
-    "Status": "kernels.problem",
+    "Solution": "simulation.solution",
+    "SolverOptions": "solver.problem",
+    "Status": "solver.problem",
     "StudyResult": "sensitivity.results",
-    "TrialDesign": "trial.design",
-    "TrialResult": "trial.run",
+    "TrialDesign": "trials.design",
+    "TrialResult": "trials.run",
     "UnitError": "errors",
     "UnknownNameError": "errors",
-    "Visit": "trial.design",
+    "Visit": "trials.design",
     "calibrate": "calibration.fit",
     "load_parameters": "parameters",
     "load_targets": "calibration.targets",
-    "run_trial": "trial.run",
+    "run_trial": "trials.run",
     "sensitivities": "api",
     "simulate": "api",
 }
@@ -48,29 +48,29 @@ if TYPE_CHECKING:
     from .api import simulate as simulate
     from .calibration.fit import calibrate as calibrate
     from .calibration.targets import load_targets as load_targets
+    from .dosing.regimen import Dose as Dose
+    from .dosing.regimen import Regimen as Regimen
     from .errors import Il2modelError as Il2modelError
     from .errors import IncompleteWarning as IncompleteWarning
     from .errors import InputError as InputError
     from .errors import SimulationError as SimulationError
     from .errors import UnitError as UnitError
     from .errors import UnknownNameError as UnknownNameError
-    from .kernels.problem import SolverOptions as SolverOptions
-    from .kernels.problem import Status as Status
-    from .observables.solution import Solution as Solution
     from .parameters import ParameterSet as ParameterSet
     from .parameters import load_parameters as load_parameters
     from .population.cohort import Cohort as Cohort
-    from .posterior import Posterior as Posterior
     from .sensitivity.results import StudyResult as StudyResult
     from .sensitivity.study import SensitivityStudy as SensitivityStudy
-    from .simulation.regimen import Dose as Dose
-    from .simulation.regimen import Regimen as Regimen
-    from .trial.design import Agent as Agent
-    from .trial.design import Arm as Arm
-    from .trial.design import TrialDesign as TrialDesign
-    from .trial.design import Visit as Visit
-    from .trial.run import TrialResult as TrialResult
-    from .trial.run import run_trial as run_trial
+    from .simulation.solution import Solution as Solution
+    from .solver.problem import SolverOptions as SolverOptions
+    from .solver.problem import Status as Status
+    from .trials.design import Agent as Agent
+    from .trials.design import Arm as Arm
+    from .trials.design import TrialDesign as TrialDesign
+    from .trials.design import Visit as Visit
+    from .trials.run import TrialResult as TrialResult
+    from .trials.run import run_trial as run_trial
+    from .uncertainty.posterior import Posterior as Posterior
 
 
 def __getattr__(name: str) -> Any:

@@ -9,20 +9,20 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .dosing.regimen import Regimen
 from .errors import IncompleteWarning, InputError, SimulationError
-from .kernels.kernel import Kernel, builtin_kernel
-from .kernels.problem import Floats, SolverOptions, Status
 from .manifest import manifest
-from .observables.solution import Solution
 from .parameters import ParameterSet, load_parameters
 from .population.cohort import Cohort
-from .population.coordinates import Coordinates, sobol_points
-from .population.sensitivities import Sensitivities, forward_sensitivities
-from .population.simulate_cohort import CohortOptions, simulate_rows
-from .posterior import Posterior, stored
 from .simulation.blocks import Cancel, Progress
-from .simulation.regimen import Regimen
+from .simulation.cohort_run import CohortOptions, simulate_rows
 from .simulation.run import run
+from .simulation.sensitivities import Sensitivities, forward_sensitivities
+from .simulation.solution import Solution
+from .solver.kernel import Kernel, builtin_kernel
+from .solver.problem import Floats, SolverOptions, Status
+from .uncertainty.coordinates import Coordinates, sobol_points
+from .uncertainty.posterior import Posterior, stored
 from .units import to_float
 
 #: One time or several, day or with a unit.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import il2model as il2
-from il2model.kernels.problem import Events, Problem, SolverOptions
+from il2model.solver.problem import Events, Problem, SolverOptions
 
 TIGHT = SolverOptions(rtol=1e-10)
 

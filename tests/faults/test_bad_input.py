@@ -7,8 +7,8 @@ import pytest
 
 import il2model as il2
 from il2model.cli.main import main
+from il2model.dosing.regimen import Regimen
 from il2model.errors import InputError
-from il2model.simulation.regimen import Regimen
 
 BAD = [
     (["simulate"], "--regimen"),

@@ -11,10 +11,10 @@ import numpy as np
 
 import il2model as il2
 from il2model.exchange.sbml import to_sbml
-from il2model.kernels.kernel import builtin_kernel
 from il2model.model.assembly import builtin
-from il2model.population.coordinates import Coordinates, sobol_points
 from il2model.sensitivity.study import EDGE
+from il2model.solver.kernel import builtin_kernel
+from il2model.uncertainty.coordinates import Coordinates, sobol_points
 
 UNTIL = 85.0
 #: Never the time of a dose: engines differ in whether they save before or after it.

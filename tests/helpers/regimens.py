@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from il2model.population import Coordinates, sobol_points
-from il2model.simulation.regimen import Dose, Regimen
+from il2model.dosing.regimen import Dose, Regimen
+from il2model.uncertainty.coordinates import Coordinates, sobol_points
 
 
 def random_regimen(rng: np.random.Generator, until: float) -> Regimen:

@@ -12,11 +12,11 @@ from functools import cache
 import numpy as np
 import sympy as sp
 
-from il2model.kernels.kernel import kernel_of
-from il2model.kernels.problem import SolverOptions
 from il2model.model.assembly import assemble
 from il2model.model.language import Submodel
 from il2model.simulation.integrate import integrate
+from il2model.solver.kernel import kernel_of
+from il2model.solver.problem import SolverOptions
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import il2model as il2
-from il2model.simulation.regimen import Dose, Regimen
+from il2model.dosing.regimen import Dose, Regimen
 
 UNTIL = 12.0
 times = st.one_of(

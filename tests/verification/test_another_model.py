@@ -8,8 +8,8 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from il2model.errors import InputError, UnknownNameError
-from il2model.kernels.problem import SolverOptions
 from il2model.simulation.integrate import integrate
+from il2model.solver.problem import SolverOptions
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "examples"))
 from fallon import VALUES, fallon, limit

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tests.helpers.regimens import random_regimen, random_rows
 
-from il2model.kernels.problem import SolverOptions, Status
 from il2model.simulation.run import run
+from il2model.solver.problem import SolverOptions, Status
 
 UNTIL = 35.0
 COUNT = 200
@@ -80,7 +80,7 @@ def test_the_scalar_solver_agrees_with_the_lanes(kernel, cases, fast):
 
 
 def test_the_error_falls_with_the_tolerance(kernel, default_row):
-    from il2model.simulation.regimen import Regimen
+    from il2model.dosing.regimen import Regimen
 
     save, plan = np.arange(0, 56.1, 0.25), Regimen.named("imodals-2miu").until(40)
     results = {

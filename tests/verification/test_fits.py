@@ -12,9 +12,9 @@ from il2model.calibration.checks import CCL2_SLACK, ccl2_and_treg, untreated_res
 from il2model.calibration.endpoints import STAGES
 from il2model.calibration.fit import design_hash, point_estimate
 from il2model.calibration.problem import PARAMETERS, Problem
-from il2model.kernels.kernel import builtin_kernel
-from il2model.posterior import Posterior
 from il2model.resources import data_dir
+from il2model.solver.kernel import builtin_kernel
+from il2model.uncertainty.posterior import Posterior
 
 RESULTS = data_dir("calibration") / "results"
 

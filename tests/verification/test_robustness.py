@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from tests.helpers.regimens import random_rows
 
-from il2model.kernels.problem import SolverOptions, Status
+from il2model.dosing.regimen import Regimen
 from il2model.simulation.blocks import run_blocks
-from il2model.simulation.regimen import Regimen
 from il2model.simulation.run import run
+from il2model.solver.problem import SolverOptions, Status
 
 
 def sweep(kernel, parameters, count, plan, until, seed):

@@ -5,7 +5,7 @@ import pytest
 
 import il2model as il2
 from il2model.errors import InputError
-from il2model.kernels.problem import SolverOptions
+from il2model.solver.problem import SolverOptions
 
 IDS = [
     "il2_clearance", "treg_affinity", "signal_threshold", "treg_loss_rate", "hazard_per_point",

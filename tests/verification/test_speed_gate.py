@@ -3,7 +3,7 @@
 import time
 
 import il2model as il2
-from il2model.kernels.problem import SolverOptions
+from il2model.solver.problem import SolverOptions
 
 
 def cpu(call, repeat=1):

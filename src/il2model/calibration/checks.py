@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.problem import Floats, SolverOptions
-from ..posterior import Posterior
-from ..simulation.regimen import Regimen
+from ..dosing.regimen import Regimen
 from ..simulation.run import run
+from ..solver.problem import Floats, SolverOptions
+from ..uncertainty.posterior import Posterior
 from .mirocals import Arms, Trait, arms
 from .problem import Problem
 from .replicates import NAMES, replicate

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernels.problem import Floats
+from ..solver.problem import Floats
 from .likelihood import joint_moments
 from .problem import Posed, Problem
 from .sampler import log_posterior

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..kernels.problem import Floats
 from ..manifest import manifest, versions
-from ..population.coordinates import Coordinates
-from ..posterior import Posterior
+from ..solver.problem import Floats
+from ..uncertainty.coordinates import Coordinates
+from ..uncertainty.posterior import Posterior
 from .diagnostics import PROFILE, convergence, informed_directions, jacobian, profiles, verdict
 from .endpoints import STAGES
 from .problem import Problem, Structure

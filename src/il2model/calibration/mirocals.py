@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernels.problem import Floats, SolverOptions
+from ..dosing.regimen import Regimen
 from ..population.patients import Weighted
-from ..simulation.regimen import Regimen
 from ..simulation.run import run
+from ..solver.problem import Floats, SolverOptions
 from ..statistics import expected_cox, expected_log_hazard_ratio
 from .progression import CUTS, FOLLOW_UP, als_patients, candidates, cumulative
 from .simulator import Simulator
@@ -203,8 +203,8 @@ def full_cohort(simulator: Simulator, table: Mapping[str, Floats], *, il2_spread
 
     With `il2_spread` patients also differ in Treg share, clearance and division.
     """
-    from ..population.coordinates import sobol_points
     from ..population.patients import Patients
+    from ..uncertainty.coordinates import sobol_points
     from .simulator import IL2_SPREAD, PATIENT_SEED
 
     k, names = simulator.kernel, simulator.names

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..kernels.problem import Floats
+from ..solver.problem import Floats
 from .simulator import Simulator
 from .targets import Target
 

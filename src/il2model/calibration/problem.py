@@ -17,11 +17,11 @@ from typing import Protocol
 import numpy as np
 
 from ..errors import unknown_name
-from ..kernels.kernel import builtin_kernel
-from ..kernels.problem import Floats
 from ..parameters import ParameterSet, load_parameters
-from ..population.coordinates import Coordinates, quantile
-from ..posterior import Posterior
+from ..solver.kernel import builtin_kernel
+from ..solver.problem import Floats
+from ..uncertainty.coordinates import Coordinates, quantile
+from ..uncertainty.posterior import Posterior
 from . import imodals, mirocals, pk, progression
 from .endpoints import STAGES
 from .likelihood import log_likelihood
@@ -189,7 +189,7 @@ class Problem:
     @cached_property
     def refused_share(self) -> float:
         """Share of 512 points of the prior whose parameters the model refuses or cannot run."""
-        from ..population.coordinates import sobol_points
+        from ..uncertainty.coordinates import sobol_points
 
         u = sobol_points(512, len(self.coordinates), 7)
         from scipy.special import ndtri

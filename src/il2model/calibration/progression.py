@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.problem import Floats
-from ..population.coordinates import sobol_points
 from ..population.patients import MONTH, Patients, Weighted, weighted_patients
+from ..solver.problem import Floats
 from ..statistics import expected_log_hazard_ratio
+from ..uncertainty.coordinates import sobol_points
 from .simulator import IL2_SPREAD, PATIENT_SEED, Simulator
 from .targets import Target
 

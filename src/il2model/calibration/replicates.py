@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..kernels.problem import Floats
+from ..solver.problem import Floats
 from ..statistics import cox
 from .mirocals import Arms, analyses
 from .progression import CUTS

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, SimulationError
-from ..kernels.problem import Floats
+from ..solver.problem import Floats
 from .problem import Posed
 
 #: Builds the problem in a worker process: a picklable callable without arguments.
@@ -93,7 +93,7 @@ def optimise(problem: Posed, options: SamplerOptions, say: Callable[[str], None]
     from scipy.optimize import minimize
     from scipy.special import ndtri
 
-    from ..population.coordinates import sobol_points
+    from ..uncertainty.coordinates import sobol_points
 
     d, first = len(problem.coordinates), problem.steps
     step, count = 1e-3, 0

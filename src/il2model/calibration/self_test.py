@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.problem import Floats
+from ..solver.problem import Floats
 from .likelihood import joint_moments, log_likelihood
 from .problem import Posed, Problem
 from .sampler import Optimum, SamplerOptions, optimise, run_ensemble

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..kernels.kernel import Kernel
-from ..kernels.problem import Floats, SolverOptions
+from ..dosing.regimen import Regimen
 from ..parameters import ParameterSet
-from ..population.coordinates import Coordinates
 from ..population.patients import Patients
-from ..simulation.regimen import Regimen
 from ..simulation.run import run
+from ..solver.kernel import Kernel
+from ..solver.problem import Floats, SolverOptions
+from ..uncertainty.coordinates import Coordinates
 
 #: Seed of the quasi-random patients: part of the likelihood, so that it is one function.
 PATIENT_SEED = 20251

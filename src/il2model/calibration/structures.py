@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.problem import Floats
+from ..solver.problem import Floats
 from .likelihood import joint_moments, log_likelihood
 from .mirocals import Trait
 from .problem import Problem, Structure
@@ -80,7 +80,7 @@ def evidence(problem: Problem, n: int, seed: int = 1, block: int = 64) -> Eviden
     from scipy.special import logsumexp, ndtri
     from scipy.stats import multivariate_t
 
-    from ..population.coordinates import sobol_points
+    from ..uncertainty.coordinates import sobol_points
 
     d, first = len(problem.coordinates), problem.steps
     z = ndtri(np.clip(sobol_points(n, d, seed), 1e-9, 1 - 1e-9))

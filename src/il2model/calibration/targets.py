@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from ..dosing.regimen import Dose, Regimen
 from ..errors import InputError, UnitError, unknown_name
 from ..parameters.record import Distribution, distribution
 from ..resources import data_dir
-from ..simulation.regimen import Dose, Regimen
 from ..units import factor, to_float
 from .endpoints import ENDPOINTS, STAGES
 

@@ -61,9 +61,9 @@ def power(args: argparse.Namespace) -> int:
     """Run `il2model power`."""
     from dataclasses import replace
 
-    from ..simulation.regimen import Regimen
-    from ..trial.design import TrialDesign
-    from ..trial.power import CUTS, power_study
+    from ..dosing.regimen import Regimen
+    from ..planning.power import CUTS, power_study
+    from ..trials.design import TrialDesign
 
     design = TrialDesign.named(args.design)
     if args.amount is not None:
@@ -87,7 +87,7 @@ def power(args: argparse.Namespace) -> int:
 
 def optimize(args: argparse.Namespace) -> int:
     """Run `il2model optimize`."""
-    from ..trial.optimise import optimise
+    from ..planning.optimize import optimise
 
     limits = {}
     for text in args.limit:

@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from ..simulation.regimen import Regimen
+    from ..dosing.regimen import Regimen
 
     plan = Regimen.named(args.regimen)
     if args.until is not None:

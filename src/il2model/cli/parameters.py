@@ -118,7 +118,7 @@ def _diff(args: argparse.Namespace) -> int:
 
 
 def _cache_list(args: argparse.Namespace) -> int:
-    from ..kernels import cache
+    from ..solver import cache
 
     files = cache.entries()
     for path in files:
@@ -128,7 +128,7 @@ def _cache_list(args: argparse.Namespace) -> int:
 
 
 def _cache_clear(args: argparse.Namespace) -> int:
-    from ..kernels import cache
+    from ..solver import cache
 
     print(f"Removed {cache.clear()} files from {cache.cache_dir()}")
     return 0
@@ -137,8 +137,8 @@ def _cache_clear(args: argparse.Namespace) -> int:
 def _cache_warm(args: argparse.Namespace) -> int:
     import time
 
-    from ..kernels.blueprint import VARIANTS
-    from ..kernels.kernel import builtin_kernel
+    from ..solver.blueprint import VARIANTS
+    from ..solver.kernel import builtin_kernel
 
     start = time.perf_counter()
     kernel = builtin_kernel()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..observables.solution import Solution
+from ..simulation.solution import Solution
 from ..units import to_float
 from .parsing import Parser, assignments, listed
 
@@ -78,7 +78,7 @@ def _integer(text: str, what: str) -> int:
 
 def regimen_of(args: argparse.Namespace) -> Any:
     """Build the regimen that the arguments ask for."""
-    from ..simulation.regimen import Regimen
+    from ..dosing.regimen import Regimen
 
     given = [n for n in ("regimen", "amount", "records") if getattr(args, n) is not None]
     if len(given) != 1:
@@ -110,8 +110,8 @@ def _read_records(path: Path) -> list[dict[str, Any]]:
 def simulate(args: argparse.Namespace) -> int:
     """Run the command."""
     from ..api import simulate as run
-    from ..kernels.problem import SolverOptions
     from ..parameters import load_parameters
+    from ..solver.problem import SolverOptions
 
     kind = args.format or _ENDINGS.get(Path(args.output or "").suffix, "table")
     if kind not in FORMATS:

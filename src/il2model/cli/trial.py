@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from dataclasses import replace
 
-    from ..trial import TrialDesign, run_trial
+    from ..trials import TrialDesign, run_trial
 
     if args.workers is not None and args.workers < 1:
         raise InputError(f"--workers is {args.workers}; it must be at least 1.")
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 def as_json(result: Any) -> dict[str, Any]:
     """Return the analyses as plain data, published values beside them; no value is NaN."""
-    from ..trial.published import others
+    from ..trials.published import others
 
     found: dict[str, Any] = {}
     frame = result.summary()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dosing.regimen import Regimen
 from ..errors import InputError
-from ..simulation.regimen import Regimen
 
 if TYPE_CHECKING:
     import pandas as pd

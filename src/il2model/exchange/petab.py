@@ -13,13 +13,13 @@ from pathlib import Path
 
 from .._version import __version__
 from ..calibration.targets import Target, load_targets
+from ..dosing.regimen import Regimen
 from ..errors import InputError
-from ..kernels.kernel import builtin_kernel
-from ..kernels.problem import ADD
 from ..model.assembly import builtin
 from ..parameters import Distribution, ParameterSet, load_parameters
-from ..simulation.events import build_schedule
-from ..simulation.regimen import Regimen
+from ..simulation.schedule import build_schedule
+from ..solver.kernel import builtin_kernel
+from ..solver.problem import ADD
 from ..units import factor
 from .sbml import to_sbml
 

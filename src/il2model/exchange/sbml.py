@@ -15,15 +15,15 @@ import sympy as sp
 from sympy.printing.str import StrPrinter
 
 from .._version import __version__
+from ..dosing.regimen import Regimen
 from ..errors import InputError, ModelError
-from ..kernels.blueprint import Blueprint
-from ..kernels.kernel import builtin_kernel
-from ..kernels.problem import ADD, SET_INPUT
 from ..model.assembly import Model, builtin
 from ..model.language import Expr, Kind, Quantity
 from ..parameters import ParameterSet, load_parameters
-from ..simulation.events import build_schedule
-from ..simulation.regimen import Regimen
+from ..simulation.schedule import build_schedule
+from ..solver.blueprint import Blueprint
+from ..solver.kernel import builtin_kernel
+from ..solver.problem import ADD, SET_INPUT
 from ..units import factor
 from .annotations import COMPARTMENTS, MODEL, resources, uris
 

@@ -1,6 +1,5 @@
-"""Populations of parameters and subjects."""
+"""Virtual patients."""
 
 from .cohort import Cohort
-from .coordinates import Coordinates, sobol_points
 
-__all__ = ["Cohort", "Coordinates", "sobol_points"]
+__all__ = ["Cohort"]

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
-from ..kernels.kernel import Kernel, builtin_kernel
 from ..parameters import ParameterSet, load_parameters
-from .coordinates import SETTLED
+from ..solver.kernel import Kernel, builtin_kernel
+from ..uncertainty.coordinates import SETTLED
 from .patients import Patients
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.kernel import Kernel
 from ..parameters import Distribution, ParameterSet
+from ..solver.kernel import Kernel
+from ..uncertainty.coordinates import LIMITS, SETTLED, quantile
 from ..units import factor
-from .coordinates import LIMITS, SETTLED, quantile
 
 Floats = NDArray[np.float64]
 

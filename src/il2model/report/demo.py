@@ -11,9 +11,9 @@ import numpy as np
 
 from .._version import __version__
 from ..api import simulate
-from ..observables.solution import Solution
+from ..dosing.regimen import Regimen
 from ..plotting import panels
-from ..simulation.regimen import Regimen
+from ..simulation.solution import Solution
 from .embed import embedded
 
 #: The arms of each trial: label and regimen.

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from .._version import __version__
-from ..kernels.problem import Floats
 from ..plotting import indices as draw
 from ..sensitivity.indices import sobol_indices
 from ..sensitivity.results import RESAMPLES, StudyResult
 from ..sensitivity.study import METHODS, cycle_starts
+from ..solver.problem import Floats
 from .calibration import short
 from .embed import embedded
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .._version import __version__
-from ..trial.run import TrialResult
+from ..trials.run import TrialResult
 from .calibration import short
 from .embed import embedded
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.problem import Floats
+from ..solver.problem import Floats
 
 #: Resamples of a second-order index, at most.
 SECOND_RESAMPLES = 100

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError, unknown_name
-from ..kernels.kernel import Kernel
-from ..kernels.problem import Floats
+from ..solver.kernel import Kernel
+from ..solver.problem import Floats
 
 MONTH = 30.4375
 

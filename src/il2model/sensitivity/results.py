@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError, SimulationError, unknown_name
-from ..kernels.problem import Floats
 from ..manifest import manifest, peak_memory
+from ..solver.problem import Floats
 from .indices import constant_outputs, elementary_effects, sobol_indices
 from .study import METHODS, POLICIES, Progress, Rows, SensitivityStudy, cycle_starts
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..dosing.regimen import Regimen
 from ..errors import InputError, unknown_name
-from ..kernels.kernel import Kernel, builtin_kernel
-from ..kernels.problem import Floats, SolverOptions, Status
 from ..parameters import ParameterSet, load_parameters
-from ..population.coordinates import Coordinates, sobol_points
 from ..population.patients import Patients, weighted_patients
-from ..posterior import Posterior
 from ..simulation.blocks import run_blocks
-from ..simulation.regimen import Regimen
+from ..solver.kernel import Kernel, builtin_kernel
+from ..solver.problem import Floats, SolverOptions, Status
+from ..uncertainty.coordinates import Coordinates, sobol_points
+from ..uncertainty.posterior import Posterior
 from .indices import saltelli_design
 from .outputs import DIFFERENCES, SCALARS, Output, resolve
 

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from ..kernels.kernel import Kernel
-from ..kernels.problem import Floats, Ints, SolverOptions
-from .regimen import Regimen
+from ..dosing.regimen import Regimen
+from ..solver.kernel import Kernel
+from ..solver.problem import Floats, Ints, SolverOptions
 from .run import Run, run
 
 Progress = Callable[[int, int], None]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError, SimulationError, unknown_name
-from ..kernels.kernel import Kernel, kernel_of
-from ..kernels.problem import Events, Floats, Problem, SolverOptions, Status
 from ..model.assembly import Model
+from ..solver.kernel import Kernel, kernel_of
+from ..solver.problem import Events, Floats, Problem, SolverOptions, Status
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dosing.regimen import Dose, Regimen
 from ..errors import InputError, unknown_name
-from ..kernels.blueprint import Blueprint
-from ..kernels.kernel import Kernel
-from ..kernels.problem import BatchResult, Floats, Ints, Problem, SolverOptions, Status
-from .events import Schedule, build_schedule, cancelled_by, check_end, given_by, join, pending_at
-from .reference import METHODS, solve_scipy
-from .regimen import Dose, Regimen
+from ..solver.blueprint import Blueprint
+from ..solver.kernel import Kernel
+from ..solver.problem import BatchResult, Floats, Ints, Problem, SolverOptions, Status
+from ..solver.scipy import METHODS, solve_scipy
+from .schedule import Schedule, build_schedule, cancelled_by, check_end, given_by, join, pending_at
 
 ENGINES = ("fast", "plain", "scipy", *(f"scipy-{m.lower()}" for m in METHODS))
 _DEPOT, _LYMPH, _ABSORBED = "il2_depot", "il2_lymph", "il2_absorbed"

@@ -1,1 +1,0 @@
-"""Code generation and solvers; only this layer knows Numba and llvmlite."""

@@ -1,0 +1,1 @@
+"""Plans for the next trial: power, and the search for a schedule."""

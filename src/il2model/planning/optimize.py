@@ -1,0 +1,198 @@
+"""Search for regimens: amount, days on, cycle length, under limits on cells and injections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..api import simulate
+from ..dosing.regimen import Regimen
+from ..errors import InputError, unknown_name
+from ..parameters import ParameterSet, load_parameters
+from ..population.cohort import Cohort
+from ..solver.problem import Floats, SolverOptions
+from ..trials.run import posterior_sets
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+#: What may be maximised, in the cohort, at the end.
+OBJECTIVES: Mapping[str, str] = {
+    "survival_difference": "share alive at the end, IL-2 minus placebo",
+    "alsfrs_r_difference": "mean ALSFRS-R at the end, IL-2 minus placebo",
+}
+#: What may be limited: the cohort's median of the largest value over the course.
+LIMITS = ("eosinophil_count", "nk_count", "teff_count", "cd8_count", "treg_percent")
+#: Ranges of the search: MIU a day, days on, days of a cycle.
+BOUNDS: Mapping[str, tuple[float, float]] = {"amount": (0.25, 4.0), "days": (1, 10), "every": (14, 42)}
+
+
+@dataclass(frozen=True)
+class Search:
+    """Regimens that were tried, the best, and the Pareto front against injections a year.
+
+    `table` has amount, days, every, injections_per_year, the objective, every limited
+    quantity, allowed, front; front rows also low and high (5 to 95 % over posterior draws).
+    """
+
+    objective: str
+    limits: Mapping[str, float]
+    table: pd.DataFrame
+    calibrated: bool
+
+    def plot(self) -> Figure:
+        """Draw the objective against injections a year, with the front and its intervals."""
+        from .figures import search_figure
+
+        return search_figure(self)
+
+
+def optimise(
+    objective: str = "survival_difference",
+    *,
+    limits: Mapping[str, float] | None = None,
+    injections_per_year: float | None = None,
+    until: float = 640.0,
+    patients: int = 64,
+    draws: int = 12,
+    seed: int = 0,
+    generations: int = 6,
+    parameters: ParameterSet | None = None,
+    threads: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Search:
+    """Search regimens by differential evolution (SciPy).
+
+    Parameters
+    ----------
+    objective : {'survival_difference', 'alsfrs_r_difference'}
+    limits : mapping, optional
+        Largest value allowed of `LIMITS`, in the units of the observables.
+    injections_per_year : float, optional
+        Most injections a year.
+    until : float
+        Days.
+    patients : int
+        Of the cohort that every regimen is judged on, always the same.
+    draws : int
+        Posterior draws for the intervals of the front; 0 for none.
+    generations : int
+        Of the search; 15 regimens each.
+    progress : callable, optional
+        Gets the number of regimens tried.
+
+    Raises
+    ------
+    InputError, UnknownNameError
+    """
+    import pandas as pd
+    from scipy.optimize import differential_evolution
+
+    limits = dict(limits or {})
+    if objective not in OBJECTIVES:
+        raise unknown_name("objective", objective, OBJECTIVES)
+    for name, value in limits.items():
+        if name not in LIMITS:
+            raise unknown_name("quantity to limit", name, LIMITS)
+        if not value > 0:
+            raise InputError(f"The limit of {name} is {value:g}; it must be above zero.")
+    if injections_per_year is not None and not injections_per_year > 0:
+        raise InputError("The injections a year must be above zero.")
+    if patients < 2 or generations < 1 or draws < 0:
+        raise InputError("A search needs at least 2 patients, 1 generation, and 0 or more draws.")
+    values = parameters if parameters is not None else load_parameters()
+    judge = _Judge(objective, limits, until, Cohort.sample(patients, seed, parameters=values), threads)
+    tried: dict[tuple[float, int, int], dict[str, Any]] = {}
+
+    def cost(x: Floats) -> float:
+        key = (round(float(x[0]) * 4) / 4, round(float(x[1])), round(float(x[2])))
+        if key not in tried:
+            tried[key] = judge(*key)
+            if progress is not None:
+                progress(len(tried))
+        row = tried[key]
+        over = sum(max(0.0, row[name] / value - 1) for name, value in limits.items())
+        if injections_per_year is not None:
+            over += max(0.0, row["injections_per_year"] / injections_per_year - 1)
+        row["allowed"] = over == 0.0
+        return over if over > 0 else -float(row[objective]) / judge.scale
+
+    differential_evolution(
+        cost, list(BOUNDS.values()), integrality=[False, True, True], popsize=5, maxiter=generations, seed=seed,
+        polish=False, tol=0.0, init="sobol",
+    )  # fmt: skip
+    frame = pd.DataFrame(list(tried.values())).sort_values("injections_per_year", ignore_index=True)
+    frame["front"] = _front(frame, objective)
+    if draws:
+        _intervals(frame, objective, judge, posterior_sets(values, draws, seed), seed)
+    return Search(objective, limits, frame, values.calibrated)
+
+
+class _Judge:
+    """What a regimen does to one cohort."""
+
+    def __init__(
+        self, objective: str, limits: Mapping[str, float], until: float, cohort: Cohort, threads: int | None
+    ) -> None:
+        self.objective, self.limits, self.until, self.threads = objective, limits, until, threads
+        self.cohort = cohort
+        self.observable = "survival" if objective == "survival_difference" else "alsfrs_r"
+        self.scale = 1.0 if self.observable == "survival" else 48.0
+        self.control = self._end(Regimen.named("placebo"), cohort)[0]
+
+    def regimen(self, amount: float, days: int, every: int) -> Regimen:
+        """Return the cycles that end before the follow-up does, as MIROCALS stopped at 509 of 640 days."""
+        cycles = max(1, int((self.until - 108) // every))
+        return Regimen.cyclic(amount=amount, days=min(days, every), every=every, cycles=cycles)
+
+    def _end(self, plan: Regimen, cohort: Cohort) -> tuple[float, dict[str, float]]:
+        """Return the mean of the objective's observable at the end, and medians of largest values."""
+        import warnings
+
+        # cells are judged over the first cycles, daily: they settle within a few months
+        save = np.unique(np.concatenate([np.arange(0, min(112.0, self.until) + 0.5, 1.0), [self.until]]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # every regimen of a search is outside the trials
+            solution = simulate(
+                plan, cohort=cohort, until=self.until, save=save, threads=self.threads, raise_on_failure=False,
+                observables=[self.observable, *self.limits], options=SolverOptions(rtol=1e-4),
+            )  # fmt: skip
+        ends = solution.values(self.observable)[:, -1]
+        peaks = {i: float(np.nanmedian(solution.values(i).max(axis=1))) for i in self.limits}
+        return float(np.nanmean(ends)), peaks
+
+    def __call__(self, amount: float, days: int, every: int) -> dict[str, Any]:
+        end, peaks = self._end(self.regimen(amount, days, every), self.cohort)
+        row: dict[str, Any] = {"amount": amount, "days": days, "every": every}
+        row |= {"injections_per_year": min(days, every) * 365.25 / every, self.objective: end - self.control}
+        return row | peaks
+
+    def of(self, cohort: Cohort, amount: float, days: int, every: int) -> float:
+        """Return the objective in another cohort."""
+        control = self._end(Regimen.named("placebo"), cohort)[0]
+        return self._end(self.regimen(amount, days, every), cohort)[0] - control
+
+
+def _front(frame: pd.DataFrame, objective: str) -> list[bool]:
+    """Mark allowed regimens that no other beats with as few injections."""
+    best, found = -np.inf, []
+    for _, row in frame.sort_values(["injections_per_year", objective], ascending=[True, False]).iterrows():
+        better = bool(row["allowed"]) and row[objective] > best + 1e-12
+        best = max(best, row[objective]) if better else best
+        found.append((row.name, better))
+    return [flag for _, flag in sorted(found)]
+
+
+def _intervals(frame: pd.DataFrame, objective: str, judge: _Judge, sets: list[ParameterSet], seed: int) -> None:
+    """Add 5 to 95 % over posterior draws to the front."""
+    cohorts = [Cohort.sample(max(16, len(judge.cohort) // 4), seed, parameters=one) for one in sets]
+    for name in ("low", "high"):
+        frame[name] = np.nan
+    for index in frame.index[frame["front"]]:
+        row = frame.loc[index]
+        found = [judge.of(c, float(row["amount"]), int(row["days"]), int(row["every"])) for c in cohorts]
+        frame.loc[index, ["low", "high"]] = np.nanquantile(found, (0.05, 0.95))

@@ -1,0 +1,189 @@
+"""A model after code generation: names, units and texts, without SymPy.
+
+The blueprint of the built-in model is named by the hash of the package's own
+sources, so a warm process never imports SymPy.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from . import cache
+
+if TYPE_CHECKING:
+    from ..model.assembly import Model
+
+#: Lanes of the compiled variants: one patient, a batch in float64, a batch in float32.
+VARIANTS: Mapping[str, tuple[int, bool]] = {"scalar": (1, False), "batch": (4, False), "single": (8, True)}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A named quantity of the model."""
+
+    id: str
+    unit: str
+    name: str
+    latex: str
+    page: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A constraint on the parameters, with the sentence of refusal."""
+
+    id: str
+    sentence: str
+    strict: bool
+
+
+@dataclass(frozen=True)
+class RouteInfo:
+    """A way to give the drug, by ids (see `model.language.Route`)."""
+
+    id: str
+    state: str
+    bolus: str
+    input: str
+    bioavailability: str | None
+    lag: str | None
+    name: str
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """Everything a solver needs to know of a model, besides its compiled functions."""
+
+    key: str
+    name: str
+    fingerprint: str
+    states: tuple[Item, ...]
+    scales: tuple[float, ...]
+    steady: tuple[bool, ...]
+    resettable: tuple[bool, ...]
+    parameters: tuple[Item, ...]
+    constants: tuple[Item, ...]
+    inputs: tuple[Item, ...]
+    input_defaults: tuple[float, ...]
+    observables: tuple[Item, ...]
+    conditions: tuple[Condition, ...]
+    routes: Mapping[str, RouteInfo]
+    fixed: tuple[str, ...]
+    layouts: Mapping[str, Mapping[str, Any]]
+    counts: Mapping[str, int]
+
+    def plain_module(self) -> ModuleType:
+        """Import the plain text of the model (see `plain_text`)."""
+        name = f"il2model_plain_{self.key.replace('-', '_')}"
+        if name in sys.modules:
+            return sys.modules[name]
+        path = cache.cache_dir() / f"plain-{self.key}.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[name] = module
+        return module
+
+    def step_text(self, variant: str) -> str:
+        """Return the LLVM text of a variant."""
+        data = cache.read(f"step-{self.key}-{variant}.ll")
+        if data is None:
+            raise FileNotFoundError(variant)
+        return data.decode()
+
+
+def _encode(model: Model, key: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Generate the metadata and the texts of a model."""
+    from ..codegen.plain_text import write_plain
+    from ..codegen.step_text import StepWriter
+    from ..codegen.tape import build_program
+
+    program = build_program(model)
+
+    def items(ids: Any) -> list[list[str]]:
+        return [[q.id, q.unit, q.name, q.latex, q.submodel] for q in (model.quantities[i] for i in ids)]
+
+    texts = {f"plain-{key}.py": write_plain(model, program.fixed)}
+    layouts = {}
+    counts: dict[str, int] = {}
+    for variant, (lanes, single) in VARIANTS.items():
+        writer = StepWriter(program, lanes, single)
+        texts[f"step-{key}-{variant}.ll"] = writer.text() + "\n" + writer.solve_text()
+        layouts[variant] = writer.layout.as_dict()
+        counts = {
+            "jacobian": len(program.jacobian),
+            "fill_ins": writer.lu.fill_ins,
+            "factor": len(writer.lu.factor),
+            "solve": len(writer.lu.solve),
+            "rhs": sum(program.tape.moving[n] for n in program.tape.reach(program.rhs)),
+        }
+    data = {
+        "key": key,
+        "name": model.name,
+        "fingerprint": model.fingerprint(),
+        "states": items(model.states),
+        "scales": model.scales,
+        "steady": [s in model.steady for s in model.states],
+        "resettable": [s in model.resettable for s in model.states],
+        "parameters": items(model.parameters),
+        "constants": items(model.constants),
+        "inputs": items(model.inputs),
+        "input_defaults": model.input_defaults,
+        "observables": items(model.observables),
+        "conditions": [[c.id, c.sentence, c.strict] for c in model.constraints],
+        "routes": {
+            r.id: [r.id, r.state, r.bolus, r.input, r.bioavailability, r.lag, r.name] for r in model.routes.values()
+        },
+        "fixed": program.fixed,
+        "layouts": layouts,
+        "counts": counts,
+    }
+    return data, texts
+
+
+def _decode(data: Mapping[str, Any]) -> Blueprint:
+    def items(key: str) -> tuple[Item, ...]:
+        return tuple(Item(*row) for row in data[key])
+
+    return Blueprint(
+        key=data["key"],
+        name=data["name"],
+        fingerprint=data["fingerprint"],
+        states=items("states"),
+        scales=tuple(data["scales"]),
+        steady=tuple(data["steady"]),
+        resettable=tuple(data["resettable"]),
+        parameters=items("parameters"),
+        constants=items("constants"),
+        inputs=items("inputs"),
+        input_defaults=tuple(data["input_defaults"]),
+        observables=items("observables"),
+        conditions=tuple(Condition(*row) for row in data["conditions"]),
+        routes=MappingProxyType({k: RouteInfo(*row) for k, row in data["routes"].items()}),
+        fixed=tuple(data["fixed"]),
+        layouts=data["layouts"],
+        counts=data["counts"],
+    )
+
+
+def load_blueprint(key: str, make: Callable[[], Model], before: Callable[[], None] = lambda: None) -> Blueprint:
+    """Return the blueprint called `key`, generating it from `make()` where the cache lacks it.
+
+    `before` is called once if there is something to generate.
+    """
+    raw = cache.read(f"blueprint-{key}.json")
+    if raw is None or cache.read(f"plain-{key}.py") is None:
+        before()
+        data, texts = _encode(make(), key)
+        for name, text in texts.items():
+            cache.write(name, text)
+        raw = json.dumps(data).encode()
+        cache.write(f"blueprint-{key}.json", raw)
+    return _decode(json.loads(raw))

@@ -1,0 +1,157 @@
+"""A model ready to run: the one door between names and arrays.
+
+`Kernel` turns parameter sets into arrays, checks the conditions of the untreated
+state and hands a batch to a route: 'fast' or 'plain'.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache as memo
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import IncompleteWarning, unknown_name
+from . import cache, fast, plain
+from .blueprint import VARIANTS, Blueprint, load_blueprint
+from .problem import BatchResult, Floats, Problem, SolverOptions
+
+if TYPE_CHECKING:
+    from ..model.assembly import Model
+
+_SAID: set[str] = set()
+
+
+def _say_once(text: str) -> None:
+    if text not in _SAID:
+        _SAID.add(text)
+        print(text, file=sys.stderr, flush=True)
+
+
+@dataclass
+class Kernel:
+    """Compiled functions of one model; variants are compiled when first used."""
+
+    blueprint: Blueprint
+    _fast: dict[str, fast.FastKernel] = field(default_factory=dict)
+    _driver: fast.DriverText | None = None
+    _fast_route: bool = True
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def index(self, state: str) -> int:
+        """Return the position of a state; raise UnknownNameError if there is none."""
+        for i, item in enumerate(self.blueprint.states):
+            if item.id == state:
+                return i
+        raise unknown_name("state", state, [s.id for s in self.blueprint.states])
+
+    def constants(self, parameters: Floats) -> Floats:
+        """Closed form of the untreated state: (subject, parameter) -> (subject, constant)."""
+        # NumPy rounds exp and log otherwise for rows laid out backwards
+        parameters = np.ascontiguousarray(parameters)
+        with np.errstate(all="ignore"):
+            result: Floats = self.blueprint.plain_module().constants(parameters)
+        return result
+
+    def baseline(self, parameters: Floats, constants: Floats) -> Floats:
+        """Initial states: (subject, state)."""
+        parameters, constants = np.ascontiguousarray(parameters), np.ascontiguousarray(constants)
+        with np.errstate(all="ignore"):
+            result: Floats = self.blueprint.plain_module().baseline(parameters, constants)
+        return result
+
+    def refusals(self, parameters: Floats, constants: Floats) -> dict[int, str]:
+        """Return the sentence for every subject whose parameters break a condition."""
+        with np.errstate(all="ignore"):
+            margins = self.blueprint.plain_module().margins(parameters, constants)
+        found: dict[int, str] = {}
+        for column, condition in enumerate(self.blueprint.conditions):
+            margin = margins[..., column]
+            bad = ~(margin > 0) if condition.strict else ~(margin >= 0)
+            for subject in np.flatnonzero(bad):
+                found.setdefault(int(subject), condition.sentence)
+        for subject in np.flatnonzero(~np.isfinite(constants).all(axis=-1)):
+            found.setdefault(int(subject), "the untreated state has no finite value for these parameters.")
+        return found
+
+    def fixed(self, parameters: Floats, constants: Floats) -> Floats:
+        """Pick the terms that the compiled functions need, in their order."""
+        names = [p.id for p in self.blueprint.parameters] + [c.id for c in self.blueprint.constants]
+        position: Mapping[str, int] = {name: i for i, name in enumerate(names)}
+        joined = np.concatenate([parameters, constants], axis=-1)
+        return np.ascontiguousarray(joined[:, [position[n] for n in self.blueprint.fixed]])
+
+    def observables(self, states: Floats, inputs: Floats, parameters: Floats, constants: Floats) -> Floats:
+        """Observables of (..., state); parameters and constants must broadcast against it."""
+        with np.errstate(all="ignore"):
+            result: Floats = self.blueprint.plain_module().observables(states, inputs, parameters, constants)
+        return result
+
+    def variant(self, name: str) -> fast.FastKernel | None:
+        """Return a compiled variant, or None where the fast route cannot run (warns once)."""
+        with self._lock:
+            if not self._fast_route:
+                return None
+            if name not in self._fast:
+                try:
+                    if not fast.is_warm(self.blueprint.key, name):
+                        _say_once("il2model: compiling the model for this machine; this happens once.")
+                    self._fast[name] = fast.FastKernel.load(self.blueprint, name, self._driver)
+                    if not VARIANTS[name][1]:
+                        self._driver = None
+                except Exception as error:
+                    self._fast_route = False
+                    warnings.warn(
+                        f"The fast solver cannot run here ({type(error).__name__}: {error}); using the plain one.",
+                        IncompleteWarning,
+                        stacklevel=3,
+                    )
+                    return None
+            return self._fast[name]
+
+    def solve(
+        self, problem: Problem, options: SolverOptions, engine: str = "fast", variant: str = "batch"
+    ) -> BatchResult:
+        """Integrate a batch by a route, on this thread."""
+        if engine == "fast":
+            compiled = self.variant(variant)
+            if compiled is not None:
+                return compiled.solve(problem, options)
+        return plain.solve(self.blueprint, problem, options)
+
+
+def _make_builtin() -> Model:
+    from ..model.assembly import builtin
+
+    return builtin()
+
+
+@memo
+def builtin_kernel() -> Kernel:
+    """Return the kernel of the built-in model."""
+    key = f"il2model-{cache.source_hash('model', 'codegen', 'solver')}"
+    driver: list[fast.DriverText] = []
+
+    def before() -> None:
+        _say_once("il2model: compiling the model for this machine; this happens once.")
+        # lower the driver in a second process while SymPy derives the model here;
+        # where that fails, loading the variant says so
+        with contextlib.suppress(Exception):
+            driver.append(fast.DriverText(single=False))
+
+    blueprint = load_blueprint(key, _make_builtin, before)
+    return Kernel(blueprint, _driver=driver[0] if driver else None)
+
+
+def kernel_of(model: Model) -> Kernel:
+    """Return the kernel of any assembled model."""
+    # what a blueprint holds besides the equations
+    rest = repr((model.scales, model.input_defaults, model.routes, sorted(model.steady), sorted(model.resettable)))
+    key = f"{model.name}-{cache.text_hash(model.fingerprint(), rest, cache.source_hash('codegen', 'solver'))}"
+    return Kernel(load_blueprint(key, lambda: model))

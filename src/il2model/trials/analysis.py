@@ -1,0 +1,215 @@
+"""What a trial reports, computed on one trial's data as MIROCALS did.
+
+The Cox and log-rank paths are ours (`statistics`, tested against statsmodels); the
+mixed model of ALSFRS-R is that of statsmodels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..solver.problem import Floats
+from ..statistics import cox, log_rank
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Bools = NDArray[np.bool_]
+#: Strata of CSF pNFH in MIROCALS, pg/mL.
+LOW, HIGH = 750.0, 3700.0
+MONTH = 30.4375
+
+
+@dataclass(frozen=True)
+class TrialData:
+    """One trial: a row per patient.
+
+    Parameters
+    ----------
+    arm : (patient,)
+        Number of the arm, 0 is the control.
+    time, died : (patient,)
+        Day of death or last contact, and whether it was a death.
+    covariates : {name: (patient,)}
+    visits : (patient, visit)
+        Days on which visits took place.
+    measured : {observable: (patient, visit)}
+        With assay error; NaN after death or loss.
+    """
+
+    arm: NDArray[np.int64]
+    time: Floats
+    died: Bools
+    covariates: Mapping[str, Floats]
+    visits: Floats
+    measured: Mapping[str, Floats]
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return a row per patient: arm, time, died and covariates."""
+        import pandas as pd
+
+        return pd.DataFrame({"arm": self.arm, "time": self.time, "died": self.died, **self.covariates})
+
+
+def survival_analyses(data: TrialData, arm: int = 1) -> dict[str, float]:
+    """Return ln HR of an arm against the control and p of the log-rank test.
+
+    Returns
+    -------
+    dict
+        all, low_pnfh, high_pnfh: unadjusted ln HR; adjusted_main and interaction (per
+        pg/mL): Cox model with treatment, CSF pNFH and their product, interaction_p its
+        Wald p and pnfh_at_hr_1 where it crosses 1 (pg/mL); ratio_high_low (ln);
+        adjusted_all: with CSF pNFH, ALSFRS-R and age; se_all; log_rank_z and log_rank_p.
+        NaN where no estimate exists.
+    """
+    from scipy.special import ndtr
+
+    rows = (data.arm == 0) | (data.arm == arm)
+    treated = (data.arm[rows] == arm).astype(float)
+    time, died = data.time[rows], data.died[rows]
+    pnfh = data.covariates["csf_pnfh"][rows]
+    low, high = (pnfh >= LOW) & (pnfh <= HIGH), pnfh > HIGH
+    whole = cox(time, died, treated)
+    found = {"all": float(whole.coefficients[0]), "se_all": float(whole.standard_errors[0])}
+    for name, part in (("low_pnfh", low), ("high_pnfh", high)):
+        some = part.any()
+        found[name] = float(cox(time[part], died[part], treated[part]).coefficients[0]) if some else float("nan")
+    x = pnfh / 1000
+    fit = cox(time, died, np.c_[treated, x, treated * x])
+    main, slope = float(fit.coefficients[0]), float(fit.coefficients[2])
+    error = float(fit.standard_errors[2])
+    found |= {"adjusted_main": main, "interaction": slope / 1000}
+    found["interaction_p"] = float(2 * ndtr(-abs(slope) / error)) if error > 0 else float("nan")
+    found["ratio_high_low"] = found["high_pnfh"] - found["low_pnfh"]
+    found["pnfh_at_hr_1"] = -1000 * main / slope if main * slope < 0 else float("nan")
+    others = np.c_[treated, x, data.covariates["alsfrs_r"][rows], data.covariates["age"][rows]]
+    found["adjusted_all"] = float(cox(time, died, others).coefficients[0])
+    z, p = log_rank(time, died, treated == 1)
+    return found | {"log_rank_z": z, "log_rank_p": p}
+
+
+def slopes(data: TrialData, observable: str = "alsfrs_r") -> Floats:
+    """Return each patient's least-squares slope per month; NaN with fewer than two visits."""
+    t = data.visits / MONTH
+    y = data.measured[observable]
+    seen = np.isfinite(y)
+    n = seen.sum(axis=1)
+    with np.errstate(all="ignore"):
+        mt = np.where(seen, t, 0).sum(axis=1) / n
+        my = np.where(seen, y, 0).sum(axis=1) / n
+        dt = np.where(seen, t - mt[:, None], 0)
+        slope = (dt * np.where(seen, y - my[:, None], 0)).sum(axis=1) / (dt**2).sum(axis=1)
+    return np.asarray(np.where(n >= 2, slope, np.nan))
+
+
+def slope_difference(data: TrialData, arm: int = 1, observable: str = "alsfrs_r") -> tuple[float, float]:
+    """Return the difference of mean slopes (arm minus control) per month, and p of Welch's test."""
+    from scipy.stats import ttest_ind
+
+    all_slopes = slopes(data, observable)
+    a, b = (x[np.isfinite(x)] for x in (all_slopes[data.arm == arm], all_slopes[data.arm == 0]))
+    if min(len(a), len(b)) < 2:
+        return float("nan"), float("nan")
+    return float(a.mean() - b.mean()), float(ttest_ind(a, b, equal_var=False).pvalue)
+
+
+def mixed_model(data: TrialData, observable: str = "alsfrs_r") -> pd.DataFrame:
+    """Fit a linear mixed model (random intercept and slope) by statsmodels.
+
+    Returns
+    -------
+    DataFrame
+        Estimate, standard error and p of intercept, time (months) and each arm's time.
+    """
+    import warnings
+
+    import pandas as pd
+    import statsmodels.formula.api as smf
+
+    y = data.measured[observable]
+    who, visit = np.nonzero(np.isfinite(y))
+    frame = pd.DataFrame(
+        {"y": y[who, visit], "month": data.visits[who, visit] / MONTH, "arm": data.arm[who], "patient": who}
+    )
+    arms = [f"slope_{k}" for k in range(1, int(data.arm.max()) + 1)]
+    for k, name in enumerate(arms, start=1):
+        frame[name] = frame["month"] * (frame["arm"] == k)
+    formula = "y ~ month + " + " + ".join(arms)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = smf.mixedlm(formula, frame, groups=frame["patient"], re_formula="~month").fit(reml=True)
+    names = ["Intercept", "month", *arms]
+    return pd.DataFrame(
+        {"estimate": fit.fe_params[names], "se": fit.bse_fe[names], "p": fit.pvalues[names]}, index=names
+    )
+
+
+def cafs(data: TrialData, arm: int = 1, observable: str = "alsfrs_r") -> tuple[float, float]:
+    """Compare function and survival jointly by rank (CAFS).
+
+    Each pair of patients is compared: who outlived the other wins; if both lived, or
+    the follow-up of one ended before, the smaller loss of function at the last
+    visit both reached wins. Source: Berry and others 2013.
+
+    Returns
+    -------
+    (z, p)
+        z above 0 where the arm does better, by the rank-sum test of the scores.
+    """
+    from scipy.special import ndtr
+
+    rows = np.flatnonzero((data.arm == 0) | (data.arm == arm))
+    time, died = data.time[rows], data.died[rows]
+    y = data.measured[observable][rows]
+    change = y - y[:, :1]
+    last = np.where(np.isfinite(y), np.arange(y.shape[1]), -1).max(axis=1)
+    # i beats j: j died, and i was alive and seen at that time
+    beats = died[None, :] & ((time[:, None] > time[None, :]) | ((time[:, None] == time[None, :]) & ~died[:, None]))
+    score = beats.astype(int) - beats.T.astype(int)
+    open_pairs = score == 0
+    shared = np.minimum(last[:, None], last[None, :])
+    usable = open_pairs & (shared > 0)
+    i, j = np.nonzero(usable)
+    at = shared[i, j]
+    score[i, j] = np.sign(np.nan_to_num(change[i, at] - change[j, at])).astype(int)
+    total = score.sum(axis=1).astype(float)
+    treated = data.arm[rows] == arm
+    n1, n = int(treated.sum()), len(rows)
+    variance = n1 * (n - n1) / (n * (n - 1)) * (total**2).sum()
+    if n1 == 0 or n1 == n or variance <= 0:
+        return float("nan"), float("nan")
+    z = float(total[treated].sum() / np.sqrt(variance))  # the scores of a trial sum to zero
+    return z, float(2 * ndtr(-abs(z)))
+
+
+def marker_changes(data: TrialData, observable: str) -> Floats:
+    """Return the mean change from the first visit, (arm, visit): points of Treg %, % of baseline of the others."""
+    y = data.measured[observable]
+    change = y - y[:, :1] if observable in ("treg_percent", "alsfrs_r", "svc") else 100 * (y / y[:, :1] - 1)
+    arms = range(int(data.arm.max()) + 1)
+    with np.errstate(all="ignore"):
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return np.stack([np.nanmean(change[data.arm == k], axis=0) for k in arms])
+
+
+def responders(data: TrialData, observable: str = "treg_percent", visit: int = 1, points: float = 2.0) -> Floats:
+    """Return the share of each arm whose Treg % rose by at least so many points at a visit (of those seen)."""
+    y = data.measured[observable]
+    change = y[:, visit] - y[:, 0]
+    seen = np.isfinite(change)
+    arms = range(int(data.arm.max()) + 1)
+    return np.array(
+        [
+            float((change[seen & (data.arm == k)] >= points).mean()) if (seen & (data.arm == k)).any() else np.nan
+            for k in arms
+        ]
+    )

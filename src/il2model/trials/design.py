@@ -1,0 +1,229 @@
+"""What a trial is: arms, visits, follow-up, who is taken in, what is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from dataclasses import replace as _replace
+from typing import Any
+
+import numpy as np
+
+from ..dosing.regimen import Regimen
+from ..errors import InputError, unknown_name
+
+#: Processes that a second agent may multiply from day 0: none of them moves the untreated state.
+PROCESSES: Mapping[str, str] = {
+    "motor_unit_loss_rate": "loss of motor units",
+    "hazard_reference": "hazard of death at equal function",
+    "hazard_inflammation": "effect of inflammation on the hazard",
+    "effector_damage": "damage by activated CD8",
+    "ccl2_recruitment": "recruitment of microglia by CCL2",
+    "debris_activation": "activation of microglia by debris",
+}
+#: Residual SD of a measurement: relative (CV) or absolute, by observable; assumed but for ALSFRS-R.
+ASSAYS: Mapping[str, tuple[str, float]] = {
+    "alsfrs_r": ("sd", 1.75),  # residual of a joint model of PRO-ACT (Rooney 2020)
+    "svc": ("sd", 5.0),
+    "treg_percent": ("cv", 0.05),
+    "plasma_ccl2": ("cv", 0.10),
+    "csf_pnfh": ("cv", 0.10),
+    "plasma_nfl": ("cv", 0.10),
+}
+MEASURED = tuple(ASSAYS)
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A second agent: it multiplies a named process from day 0 on.
+
+    Parameters
+    ----------
+    process : str
+        One of `PROCESSES`.
+    factor : float
+        0.8 slows the process by a fifth.
+    """
+
+    process: str
+    factor: float
+
+    def __post_init__(self) -> None:
+        if self.process not in PROCESSES:
+            raise unknown_name("process", self.process, PROCESSES)
+        if not (np.isfinite(self.factor) and self.factor >= 0):
+            raise InputError(f"The factor of {self.process} is {self.factor}; it must be zero or more.")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """An arm: a regimen for so many patients.
+
+    Parameters
+    ----------
+    name : str
+    regimen : Regimen
+        `regimen.delay(180)` starts it later; `regimen.until(365)` stops it.
+    size : int
+        Patients randomised to it.
+    adherence : float
+        Probability that a planned dose is given.
+    agent : Agent, optional
+    """
+
+    name: str
+    regimen: Regimen
+    size: int
+    adherence: float = 1.0
+    agent: Agent | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.regimen, Regimen):
+            raise InputError(f"The arm {self.name!r} needs a regimen, such as Regimen.named('mirocals').")
+        if self.size != int(self.size) or self.size < 2:
+            raise InputError(f"The arm {self.name!r} has {self.size} patients; an arm needs at least 2.")
+        if not 0 < self.adherence <= 1:
+            raise InputError(f"The adherence of {self.name!r} is {self.adherence}; it lies above 0 and at most 1.")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A visit on a day, within a window of so many days to either side.
+
+    The window moves the day that enters slopes; what is measured is that of the planned day.
+    """
+
+    day: float
+    window: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.day) and self.day >= 0):
+            raise InputError(f"A visit lies on day {self.day}; days count from 0, the first dose.")
+        if not 0 <= self.window < 60:
+            raise InputError(f"The window of the visit on day {self.day:g} is {self.window}; it is 0 to 60 days.")
+
+
+@dataclass(frozen=True)
+class TrialDesign:
+    """A trial of one control and one or more treated arms.
+
+    Parameters
+    ----------
+    name : str
+    arms : tuple of Arm
+        The first is the control; every other is compared with it.
+    follow_up : float
+        Days from randomisation; who is alive then is censored.
+    visits : tuple of Visit
+    cohort : {'mirocals', 'unselected'}
+        Inclusion criteria and run-in.
+    enrich : (low, high)
+        Only patients with CSF pNFH in this range (pg/mL).
+    dropout : float
+        Share lost to follow-up per year (exponential); their survival is censored.
+    stratify : {None, 'csf_pnfh'}
+        Randomise in permuted blocks within strata of CSF pNFH, or at random.
+    looks : tuple of float
+        Days of interim looks; efficacy is declared at p < 0.001 (Haybittle and Peto).
+    alpha : float
+        Two-sided level of the final test.
+    """
+
+    name: str
+    arms: tuple[Arm, ...]
+    follow_up: float
+    visits: tuple[Visit, ...] = ()
+    cohort: str = "mirocals"
+    enrich: tuple[float, float] | None = None
+    dropout: float = 0.0
+    stratify: str | None = None
+    looks: tuple[float, ...] = ()
+    alpha: float = 0.05
+    assays: Mapping[str, tuple[str, float]] = field(default_factory=lambda: dict(ASSAYS))
+
+    def __post_init__(self) -> None:
+        if len(self.arms) < 2:
+            raise InputError(f"The trial {self.name!r} needs a control and at least one other arm.")
+        names = [a.name for a in self.arms]
+        if len(set(names)) < len(names):
+            raise InputError(f"Two arms of {self.name!r} have one name: {', '.join(names)}.")
+        if not (np.isfinite(self.follow_up) and 1 <= self.follow_up <= 3650):
+            raise InputError(f"The follow-up is {self.follow_up} days; it must lie from 1 to 3650.")
+        for visit in self.visits:
+            if visit.day > self.follow_up:
+                raise InputError(f"The visit on day {visit.day:g} lies after the follow-up of {self.follow_up:g} days.")
+        if self.enrich is not None:
+            low, high = self.enrich
+            if not 0 <= low < high:
+                raise InputError(f"The range of CSF pNFH is {low:g} to {high:g}; the first must be smaller.")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"The dropout is {self.dropout} a year; it must be a share from 0 to below 1.")
+        if self.stratify not in (None, "csf_pnfh"):
+            raise unknown_name("stratification", str(self.stratify), ("csf_pnfh",))
+        if not 0 < self.alpha < 1:
+            raise InputError(f"alpha is {self.alpha}; it must lie between 0 and 1.")
+        for look in self.looks:
+            if not 0 < look < self.follow_up:
+                raise InputError(f"The look on day {look:g} must lie within the follow-up of {self.follow_up:g} days.")
+        for id, (kind, size) in self.assays.items():
+            if id not in ASSAYS:
+                raise unknown_name("measured observable", id, ASSAYS)
+            if kind not in ("sd", "cv") or not 0 <= size < 100:
+                raise InputError(f"The assay error of {id} is ('sd' or 'cv', a size from 0); got ({kind!r}, {size}).")
+
+    @property
+    def control(self) -> Arm:
+        """The first arm."""
+        return self.arms[0]
+
+    @property
+    def patients(self) -> int:
+        """Patients of all arms."""
+        return sum(a.size for a in self.arms)
+
+    def replace(self, **changes: Any) -> TrialDesign:
+        """Return a copy with other values, checked again."""
+        for key in changes:
+            if key not in self.__dataclass_fields__:
+                raise unknown_name("part of a trial", key, self.__dataclass_fields__)
+        return _replace(self, **changes)
+
+    def sized(self, per_arm: int) -> TrialDesign:
+        """Return a copy with so many patients in every arm."""
+        return self.replace(arms=tuple(_replace(a, size=per_arm) for a in self.arms))
+
+    @classmethod
+    def named(cls, name: str) -> TrialDesign:
+        """Return a published trial; `TrialDesign.names()` lists them.
+
+        Raises
+        ------
+        UnknownNameError
+        """
+        if name not in _NAMED:
+            raise unknown_name("trial", name, _NAMED)
+        return _NAMED[name]()
+
+    @staticmethod
+    def names() -> tuple[str, ...]:
+        """Return the names of the published trials."""
+        return tuple(_NAMED)
+
+
+def _mirocals() -> TrialDesign:
+    visits = tuple(Visit(d) for d in (0.0, 84.0, 168.0, 252.0, 365.0, 448.0, 548.0, 640.0))
+    arms = (Arm("placebo", Regimen.named("placebo"), 110), Arm("2 MIU", Regimen.named("mirocals"), 110))
+    return TrialDesign("mirocals", arms, 640.0, visits)
+
+
+def _imodals() -> TrialDesign:
+    visits = tuple(Visit(d) for d in (0.0, 7.0, 28.0, 63.0, 84.0))
+    arms = (
+        Arm("placebo", Regimen.named("placebo"), 12),
+        Arm("1 MIU", Regimen.named("imodals-1miu"), 12),
+        Arm("2 MIU", Regimen.named("imodals-2miu"), 12),
+    )
+    return TrialDesign("imodals", arms, 166.0, visits)
+
+
+_NAMED: Mapping[str, Callable[[], TrialDesign]] = {"mirocals": _mirocals, "imodals": _imodals}

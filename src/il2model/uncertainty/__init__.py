@@ -1,0 +1,1 @@
+"""What is not known: priors as coordinates, stored posteriors, draws."""

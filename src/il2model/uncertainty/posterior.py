@@ -1,0 +1,137 @@
+"""Stored fits: draws of a posterior in a NetCDF file, with units and a manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..resources import data_dir
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws of a fit.
+
+    Parameters
+    ----------
+    fit : str
+        Its name: the stage that ended it.
+    ids, units : tuple of str
+        What was drawn: parameters, population records, nuisances of the studies.
+    values : (chain, draw, id)
+        In `units`.
+    z : (chain, draw, coordinate)
+        The same draws on the sampler's coordinates, on which the prior is a
+        standard normal law.
+    coordinates : tuple of str
+    log_posterior : (chain, draw)
+    prior_only : tuple of str
+        Ids that no target of the fit informs: independent draws from their priors.
+    manifest : mapping
+    """
+
+    fit: str
+    ids: tuple[str, ...]
+    units: tuple[str, ...]
+    values: Floats
+    z: Floats
+    coordinates: tuple[str, ...]
+    log_posterior: Floats
+    prior_only: tuple[str, ...]
+    manifest: Mapping[str, Any]
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0] * self.values.shape[1])
+
+    @cached_property
+    def flat(self) -> Floats:
+        """(draw, id), the chains one after the other."""
+        return self.values.reshape(len(self), -1)
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """The draws sorted along the direction in which they differ most, so that neighbours are alike."""
+        z = self.z.reshape(len(self), -1)
+        z = (z - z.mean(axis=0)) / np.maximum(z.std(axis=0), 1e-12)
+        direction = np.linalg.svd(z, full_matrices=False)[2][0]
+        direction *= np.sign(direction[np.argmax(np.abs(direction))])
+        return np.argsort(z @ direction, kind="stable")
+
+    def table(self, draws: NDArray[np.int64]) -> dict[str, Floats]:
+        """Return the numbers of some draws by id."""
+        rows = self.flat[draws]
+        return {id: rows[:, k] for k, id in enumerate(self.ids)}
+
+    def pick(self, n: int, seed: int) -> NDArray[np.int64]:
+        """Return n draws, without repetition as long as there are enough."""
+        rng = np.random.Generator(np.random.Philox(key=np.array([seed, 77], dtype=np.uint64)))
+        full, rest = divmod(n, len(self))
+        return np.concatenate([*(rng.permutation(len(self)) for _ in range(full)), rng.permutation(len(self))[:rest]])
+
+    def save(self, path: Path) -> None:
+        """Write the draws to a NetCDF file."""
+        import xarray as xr
+
+        data = xr.Dataset(
+            {
+                "value": (("chain", "draw", "parameter"), self.values),
+                "z": (("chain", "draw", "coordinate"), self.z),
+                "log_posterior": (("chain", "draw"), self.log_posterior),
+            },
+            attrs={
+                "title": f"il2model posterior of the fit {self.fit}",
+                "fit": self.fit,
+                "parameters": json.dumps(self.ids),
+                "units": json.dumps(self.units),
+                "z_names": json.dumps(self.coordinates),
+                "prior_only": json.dumps(self.prior_only),
+                "manifest": json.dumps(dict(self.manifest)),
+            },
+        )
+        temporary = path.with_suffix(".part")
+        data.to_netcdf(temporary, engine="scipy")
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, fit: str = "mirocals", folder: str | Path | None = None) -> Posterior:
+        """Read a stored fit, by default one that ships.
+
+        Raises
+        ------
+        InputError
+            If there is no such fit, or its file is damaged.
+        """
+        import xarray as xr
+
+        path = (Path(folder) if folder is not None else data_dir("calibration") / "results") / fit / "posterior.nc"
+        if not path.exists():
+            raise InputError(f"There is no stored fit {fit!r} ({path} is missing); run 'il2model calibrate {fit}'.")
+        try:
+            with xr.open_dataset(path, engine="scipy") as data:
+                data.load()
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"The stored fit {path} cannot be read: {error}.") from None
+
+        def listed(key: str) -> tuple[str, ...]:
+            return tuple(json.loads(data.attrs[key]))
+
+        return cls(
+            data.attrs["fit"], listed("parameters"), listed("units"), data["value"].values, data["z"].values,
+            listed("z_names"), data["log_posterior"].values, listed("prior_only"),
+            json.loads(data.attrs["manifest"]),
+        )  # fmt: skip
+
+
+def stored(fit: str = "mirocals") -> bool:
+    """Whether a fit ships with this installation."""
+    return (data_dir("calibration") / "results" / fit / "posterior.nc").exists()

@@ -1,0 +1,84 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import il2model as il2
+from il2model.dosing.regimen import Dose, Regimen, parse_amount
+
+
+def test_amounts_in_every_unit():
+    assert parse_amount("2 MIU") == (2.0, False)
+    assert parse_amount(2) == (2.0, False)
+    assert parse_amount("2000 kIU")[0] == pytest.approx(2.0)
+    assert parse_amount("1.1 mg")[0] == pytest.approx(18.0)
+    assert parse_amount("61.1 ug")[0] == pytest.approx(1.0, rel=1e-3)
+    assert parse_amount("0.5 MIU/m2") == (0.5, True)
+
+
+def test_a_dose_per_square_metre_scales_with_body_surface(parameters):
+    plan = Regimen((Dose(0, "1 MIU/m2"),))
+    small = il2.simulate(plan, until=1, save=[1], parameters=parameters.replace(body_surface=1.5))
+    assert small.balance.given[0] == pytest.approx(1.5 * 3990)
+    infused = Regimen((Dose(0, "1 MIU/m2", "iv", 0.5),))
+    s = il2.simulate(infused, until=1, save=[1])
+    assert s.balance.given[0] == pytest.approx(1.88 * 3990)
+    assert abs(s.balance.error[0]) < 1e-10
+
+
+@pytest.mark.parametrize("name", Regimen.names())
+def test_named_regimens_describe_and_draw_themselves(name):
+    plan = Regimen.named(name)
+    assert str(plan).endswith(".")
+    if plan.given:
+        assert plan.plot().axes
+
+
+def test_the_trials():
+    mirocals = Regimen.named("mirocals")
+    assert len(mirocals.doses) == 95
+    assert mirocals.doses[-1].time == 508
+    assert mirocals.length == 640
+    assert len(Regimen.named("imodals-1miu").doses) == 15
+
+
+def test_records_from_a_frame_and_back():
+    frame = pd.DataFrame({"TIME": [0, 10], "AMT": [1.0, 2.0], "ADDL": [4, 0], "II": [1, np.nan], "EVID": [1, 1]})
+    plan = Regimen.from_records(frame)
+    assert [d.time for d in plan.doses] == [0, 1, 2, 3, 4, 10]
+    again = Regimen.from_records(plan.to_records())
+    assert again.doses == plan.doses
+
+
+def test_a_reset_ends_additional_doses():
+    plan = Regimen.from_records([
+        {"time": 0, "amt": 1, "ii": 1, "addl": 9},
+        {"time": 4.5, "evid": 3},
+        {"time": 8, "amt": 2, "evid": 4},
+    ])  # fmt: skip
+    assert [d.time for d in plan.doses] == [0, 1, 2, 3, 4, 8]
+    assert plan.resets == (4.5,)
+
+
+def test_rate_and_duration_say_the_same():
+    a = Regimen.from_records([{"time": 0, "amt": 2, "rate": 4, "cmt": "iv"}])
+    b = Regimen.from_records([{"time": 0, "amt": 2, "duration": 0.5, "cmt": 2}])
+    assert a.doses == b.doses
+
+
+def test_what_was_not_studied_warns_once():
+    il2.api._SAID.clear()
+    with pytest.warns(il2.IncompleteWarning, match=r"0\.33 to 3 MIU"):
+        il2.simulate(Regimen.cyclic("8 MIU", 5, 28, 1), until=10, save=[10])
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        il2.simulate(Regimen.cyclic("8 MIU", 5, 28, 1), until=10, save=[10])
+    with pytest.warns(il2.IncompleteWarning, match="28 days"):
+        il2.simulate(Regimen.cyclic("1 MIU", 5, 14, 2), until=30, save=[10])
+
+
+def test_regimens_are_values():
+    assert Regimen.cyclic("2 MIU", 5, 28, 1) == Regimen.cyclic("2000 kIU", "5 day", "4 weeks", 1)
+    with pytest.raises(AttributeError):
+        Regimen.named("placebo").name = "x"

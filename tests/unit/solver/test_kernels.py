@@ -1,0 +1,254 @@
+"""Code generation, linear algebra, lanes, cache and fallback."""
+
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import sympy as sp
+from il2model.solver import cache, fast
+from tests.helpers.regimens import random_rows
+
+import il2model as il2
+from il2model.codegen.linear_algebra import eliminate
+from il2model.codegen.tape import Op, Tape
+from il2model.dosing.regimen import Regimen
+from il2model.simulation.schedule import build_schedule, join
+from il2model.solver.blueprint import VARIANTS
+from il2model.solver.kernel import Kernel, builtin_kernel
+from il2model.solver.problem import Problem, SolverOptions, Status
+
+
+def batch(kernel, rows, plan, until, save, poison=()):
+    """A Problem of one regimen; `poison` are subjects whose parameters become NaN."""
+    bp = kernel.blueprint
+    constants = kernel.constants(rows)
+    fixed = kernel.fixed(rows, constants)
+    for s in poison:
+        fixed[s] = np.nan
+    names = [c.id for c in bp.constants]
+    amounts = np.stack([constants[:, names.index(r.bolus)] for r in bp.routes.values()], axis=1)
+    n = len(bp.states)
+    return Problem(
+        kernel.baseline(rows, constants), fixed, np.array(bp.input_defaults), amounts, np.zeros((len(rows), 1, n)),
+        np.array(bp.resettable, dtype=np.int64), np.zeros(len(rows), np.int64),
+        join([build_schedule(plan, bp, (0.0, 0.0), 1.88, until)]), np.asarray(save, float), until, np.arange(n),
+    )  # fmt: skip
+
+
+def test_elimination_solves_like_numpy():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        n = int(rng.integers(2, 12))
+        M = rng.standard_normal((n, n)) * (rng.random((n, n)) < 0.4) + 5 * np.eye(n)
+        lu = eliminate(n, {(int(i), int(j)) for i, j in zip(*np.nonzero(M), strict=True)})
+        w = np.zeros(len(lu.slots))
+        for (i, j), k in lu.slots.items():
+            w[k] = M[i, j]
+        for name, a, b, c in lu.factor:
+            if name == "inv":
+                w[a] = 1 / w[a]
+            elif name == "mul":
+                w[a] *= w[b]
+            else:
+                w[a] -= w[b] * w[c]
+        b0 = rng.standard_normal(n)
+        x = b0.copy()
+        for name, row, k, column in lu.solve:
+            x[row] = x[row] - w[k] * x[column] if name == "sub" else x[row] * w[k]
+        np.testing.assert_allclose(x, np.linalg.solve(M, b0), rtol=1e-10)
+
+
+def test_the_tape_differentiates_like_sympy():
+    x, y, h = sp.symbols("x y h")
+    expressions = [x / (x + y), (x / 3) ** h / (1 + (x / 3) ** h), sp.exp(-x * y) * sp.log(y), (x - y) ** 2 / x, 1 / y]
+    point = {"x": 1.3, "y": 0.7, "h": 1.7}
+    for expr in expressions:
+        tape = Tape()
+        leaves = {
+            "x": tape.put(Op("state", (), 0)),
+            "y": tape.put(Op("state", (), 1)),
+            "h": tape.put(Op("fixed", (), 0)),
+        }
+        node = tape.lower(expr, leaves)
+        gradient = tape.gradients([node])[0]
+        values = evaluate(tape, [1.3, 0.7], [1.7])
+        assert values[node] == pytest.approx(float(expr.subs(point)), rel=1e-14)
+        for j, symbol in enumerate((x, y)):
+            expected = float(expr.diff(symbol).subs(point))
+            assert values[gradient[j]] == pytest.approx(expected, rel=1e-12) if j in gradient else expected == 0
+
+
+def evaluate(tape, states, fixed):
+    values = []
+    for op in tape.ops:
+        a = [values[i] for i in op.args]
+        values.append(
+            {"const": lambda: op.value, "state": lambda: states[int(op.value)], "fixed": lambda: fixed[int(op.value)],
+             "add": lambda: a[0] + a[1], "sub": lambda: a[0] - a[1], "mul": lambda: a[0] * a[1],
+             "div": lambda: a[0] / a[1] if a[1] else np.inf, "pow": lambda: a[0] ** a[1], "exp": lambda: np.exp(a[0]),
+             "log": lambda: np.log(a[0])}[op.name]()
+        )  # fmt: skip
+    return values
+
+
+def test_right_hand_side_and_jacobian_are_finite_at_zero_concentration(kernel, default_row):
+    constants = kernel.constants(default_row)
+    fixed = kernel.fixed(default_row, constants)[0]
+    y = kernel.baseline(default_row, constants)[0]
+    for id in ("il2_plasma", "il2_tissue", "treg_cd122"):
+        y[kernel.index(id)] = 0.0
+    inputs = np.array(kernel.blueprint.input_defaults)
+    n = len(y)
+    dy, J = np.zeros(n), np.zeros((n, n))
+    module = kernel.blueprint.plain_module()
+    module.rhs(y, inputs, fixed, dy)
+    module.jacobian(y, inputs, fixed, J)
+    assert np.isfinite(dy).all()
+    assert np.isfinite(J).all()
+    ours = kernel.variant("scalar").right_hand_side(y, fixed, inputs)
+    assert (np.abs(ours - dy) <= 1e-11 * np.abs(dy) + 1e-12 * np.array(kernel.blueprint.scales)).all()
+
+
+def test_the_lu_backward_error_is_small_over_random_patients(kernel, parameters):
+    """Unpivoted elimination of 1/(gamma h) I - J, against the dense residual."""
+    bp, module = kernel.blueprint, kernel.blueprint.plain_module()
+    rows = random_rows(kernel, parameters, 16, seed=2)
+    constants = kernel.constants(rows)
+    fixed, states = kernel.fixed(rows, constants), kernel.baseline(rows, constants)
+    n = len(bp.states)
+    rng = np.random.default_rng(1)
+    worst = 0.0
+    for f, y in zip(fixed, states, strict=True):
+        J = np.zeros((n, n))
+        y = y * np.exp(0.3 * rng.standard_normal(n))
+        module.jacobian(y, bp.input_defaults, f, J)
+        pattern = {(int(i), int(j)) for i, j in zip(*np.nonzero(J), strict=True)}
+        lu = eliminate(n, pattern)
+        for h in (1e-4, 1e-2, 1.0, 30.0):
+            M = np.eye(n) / (0.2119 * h) - J
+            w = np.zeros(len(lu.slots))
+            for (i, j), k in lu.slots.items():
+                w[k] = M[i, j]
+            for name, a, b, c in lu.factor:
+                w[a] = 1 / w[a] if name == "inv" else (w[a] * w[b] if name == "mul" else w[a] - w[b] * w[c])
+            b0 = rng.standard_normal(n)
+            x = b0.copy()
+            for name, row, k, column in lu.solve:
+                x[row] = x[row] - w[k] * x[column] if name == "sub" else x[row] * w[k]
+            worst = max(worst, float((np.abs(M @ x - b0) / (np.abs(M) @ np.abs(x) + np.abs(b0))).max()))
+    assert worst < 1e-12
+
+
+def test_a_patient_does_not_depend_on_who_shares_the_batch(kernel, parameters):
+    rows = random_rows(kernel, parameters, 37, seed=4)
+    plan, save = Regimen.named("imodals-2miu").until(10), np.arange(0, 15.0)
+    for variant in ("batch", "single"):
+        solver = kernel.variant(variant)
+        whole = solver.solve(batch(kernel, rows, plan, 14.0, save), SolverOptions(rtol=1e-5))
+        alone = solver.solve(batch(kernel, rows[30:31], plan, 14.0, save), SolverOptions(rtol=1e-5))
+        turned = solver.solve(batch(kernel, rows[::-1], plan, 14.0, save), SolverOptions(rtol=1e-5))
+        assert (whole.states[30] == alone.states[0]).all()
+        assert (whole.states == turned.states[::-1]).all()
+        assert (whole.steps == turned.steps[::-1]).all()
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_a_poisoned_patient_leaves_its_neighbours_untouched(kernel, parameters, variant):
+    rows = random_rows(kernel, parameters, 12, seed=6)
+    plan, save = Regimen.named("imodals-1miu").until(5), np.arange(0, 8.0)
+    solver, options = kernel.variant(variant), SolverOptions(rtol=1e-5)
+    clean = solver.solve(batch(kernel, rows, plan, 7.0, save), options)
+    sick = solver.solve(batch(kernel, rows, plan, 7.0, save, poison=(2, 7)), options)
+    assert (clean.status == Status.SUCCESS).all()
+    assert sick.status[[2, 7]].tolist() == [Status.NOT_FINITE] * 2
+    assert np.isnan(sick.states[[2, 7], 1:]).all()
+    others = [i for i in range(12) if i not in (2, 7)]
+    assert (clean.states[others] == sick.states[others]).all()
+
+
+def test_the_step_cap_ends_a_patient_with_its_sentence():
+    s = il2.simulate("mirocals", options=SolverOptions(max_steps=50), raise_on_failure=False, save=[1, 600])
+    assert s.status[0] == Status.MAX_STEPS
+    assert "max_steps" in s.messages[0]
+    assert np.isnan(s.values("treg_percent")[0, -1])
+    with pytest.raises(il2.SimulationError, match="max_steps"):
+        il2.simulate("mirocals", options=SolverOptions(max_steps=50))
+
+
+def test_every_status_has_a_sentence():
+    for status in Status:
+        assert status.sentence("treg_blood").endswith(".")
+
+
+def test_step_counts_stay_where_they_were_measured(parameters):
+    """A gate on work, which does not move with the machine: 2174 and 5774 steps were measured."""
+    s = {
+        r: il2.simulate("mirocals", save=[640], options=SolverOptions(rtol=r), parameters=parameters).run
+        for r in (1e-4, 1e-6)
+    }
+    assert s[1e-4].steps[0] <= 2400
+    assert s[1e-6].steps[0] <= 6300
+    assert s[1e-4].rejected[0] <= 0.05 * s[1e-4].steps[0]
+
+
+def test_changing_a_rate_constant_compiles_nothing(parameters):
+    il2.simulate("placebo", until=1)
+    before = cache.entries()
+    il2.simulate("placebo", until=1, parameters=parameters.replace(treg_loss_rate=0.09))
+    assert cache.entries() == before
+
+
+def test_the_generated_texts_can_be_opened(kernel):
+    assert "def rhs(y, u, f, dy):" in (cache.cache_dir() / f"plain-{kernel.blueprint.key}.py").read_text()
+    assert "define void @attempt" in kernel.blueprint.step_text("batch")
+
+
+def test_several_processes_may_start_at_once_on_an_empty_cache(tmp_path):
+    code = "import il2model as il2; print(repr(il2.simulate('imodals-1miu', save=[7]).values('treg_percent')[0, 0]))"
+    environment = {**os.environ, "IL2MODEL_CACHE": str(tmp_path / "empty")}
+    running = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+        for _ in range(3)
+    ]
+    answers = [p.communicate() for p in running]
+    assert [p.returncode for p in running] == [0, 0, 0], answers
+    assert len({out for out, _ in answers}) == 1
+
+
+def test_where_the_fast_route_cannot_run_the_plain_one_does(monkeypatch):
+    kernel = Kernel(builtin_kernel().blueprint)
+
+    def broken(*_, **__):
+        raise OSError("no such processor")
+
+    monkeypatch.setattr(fast.FastKernel, "load", broken)
+    with pytest.warns(il2.IncompleteWarning, match="using the plain one"):
+        s = il2.simulate("imodals-1miu", save=[7], kernel=kernel)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        il2.simulate("placebo", until=1, kernel=kernel)
+    reference = il2.simulate("imodals-1miu", save=[7])
+    np.testing.assert_allclose(s.values("treg_percent"), reference.values("treg_percent"), rtol=1e-5)
+
+
+def test_an_unwritable_cache_still_runs(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    code = "import il2model as il2; il2.simulate('placebo', until=1); print('fine')"
+    environment = {**os.environ, "IL2MODEL_CACHE": str(blocked), "TMPDIR": str(tmp_path)}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert out.stdout.strip() == "fine", out.stderr
+
+
+def test_any_variant_may_be_the_first_on_an_empty_cache(tmp_path):
+    code = (
+        "import il2model as il2; c = il2.Cohort.sample(3, seed=1); "
+        "a, b = (il2.simulate('imodals-1miu', cohort=c, save=[7], precision=p).values('treg_percent')[:, 0] "
+        "for p in ('float32', 'float64')); print(float(abs(a / b - 1).max()))"
+    )
+    environment = {**os.environ, "IL2MODEL_CACHE": str(tmp_path / "empty")}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert 0 < float(out.stdout) < 1e-3, out.stderr
