@@ -36,6 +36,8 @@ _HOMES = {
     "calibrate": "calibration.fit",
     "load_parameters": "parameters",
     "load_targets": "calibration.targets",
+    "optimize": "planning.optimize",
+    "power_study": "planning.power",
     "run_trial": "trials.run",
     "sensitivities": "api",
     "simulate": "api",
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     from .errors import UnknownNameError as UnknownNameError
     from .parameters import ParameterSet as ParameterSet
     from .parameters import load_parameters as load_parameters
+    from .planning.optimize import optimize as optimize
+    from .planning.power import power_study as power_study
     from .population.cohort import Cohort as Cohort
     from .sensitivity.results import StudyResult as StudyResult
     from .sensitivity.study import SensitivityStudy as SensitivityStudy

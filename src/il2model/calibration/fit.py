@@ -22,7 +22,7 @@ from ..uncertainty.posterior import Posterior
 from .diagnostics import PROFILE, convergence, informed_directions, jacobian, profiles, verdict
 from .endpoints import STAGES
 from .problem import Problem, Structure
-from .sampler import Chains, Optimum, SamplerOptions, optimise, sample
+from .sampler import Chains, Optimum, SamplerOptions, optimize, sample
 from .simulator import Size
 
 Say = Callable[[str], None]
@@ -164,7 +164,7 @@ def _optimum(problem: Problem, options: SamplerOptions, home: Path, resume: bool
         with np.load(path) as f:
             if str(f["design"]) == design_hash(problem):
                 return Optimum(f["z"], float(f["log_posterior"]), f["covariance"], f["starts"], int(f["evaluations"]))
-    optimum = optimise(problem, options, lambda text: say(f"{problem.stage}: {text}"))
+    optimum = optimize(problem, options, lambda text: say(f"{problem.stage}: {text}"))
     temporary = path.with_suffix(".part.npz")
     np.savez(temporary, design=design_hash(problem), **asdict(optimum))
     temporary.replace(path)

@@ -88,7 +88,7 @@ def log_posterior(problem: Posed, z: Floats) -> Floats:
     return np.asarray(np.where(np.isnan(value), -np.inf, value) - 0.5 * (z**2).sum(axis=-1))
 
 
-def optimise(problem: Posed, options: SamplerOptions, say: Callable[[str], None] = lambda text: None) -> Optimum:
+def optimize(problem: Posed, options: SamplerOptions, say: Callable[[str], None] = lambda text: None) -> Optimum:
     """Climb from several quasi-random points of the prior (BFGS with central differences)."""
     from scipy.optimize import minimize
     from scipy.special import ndtri

@@ -23,7 +23,7 @@ import numpy as np
 from ..solver.problem import Floats
 from .likelihood import joint_moments, log_likelihood
 from .problem import Posed, Problem
-from .sampler import Optimum, SamplerOptions, optimise, run_ensemble
+from .sampler import Optimum, SamplerOptions, optimize, run_ensemble
 from .simulator import Size
 from .targets import Targets
 
@@ -161,7 +161,7 @@ def _emulated_rank(stage: str, results: str | None, seed: int, size: Size, numbe
     truth = rng.standard_normal((1, len(whole.coordinates)))
     again = replace(whole, targets=synthetic(whole.problem, whole.predict(truth), rng))
     options = SamplerOptions(ensembles=1, walkers=48, burn=300, steps=400, thin=20, seed=int(rng.integers(2**31)))
-    return _rank_of(truth, again, options, optimise(again, replace(options, starts=2)), rng)
+    return _rank_of(truth, again, options, optimize(again, replace(options, starts=2)), rng)
 
 
 def _rank(stage: str, results: str | None, seed: int, size: Size, number: int) -> Floats:

@@ -21,7 +21,7 @@ from ..solver.problem import Floats
 from .likelihood import joint_moments, log_likelihood
 from .mirocals import Trait
 from .problem import Problem, Structure
-from .sampler import SamplerOptions, optimise
+from .sampler import SamplerOptions, optimize
 from .simulator import Size
 
 Say = Callable[[str], None]
@@ -86,7 +86,7 @@ def evidence(problem: Problem, n: int, seed: int = 1, block: int = 64) -> Eviden
     z = ndtri(np.clip(sobol_points(n, d, seed), 1e-9, 1 - 1e-9))
     log_ratio = np.zeros(n)
     if problem.stage != "mirocals":
-        best = optimise(problem, SamplerOptions(starts=4, seed=seed))
+        best = optimize(problem, SamplerOptions(starts=4, seed=seed))
         law = multivariate_t(best.z[first:], 1.3 * best.covariance[first:, first:], df=6, seed=seed)
         near = np.random.default_rng(seed).random(n) < 0.8
         z[near, first:] = law.rvs(int(near.sum()))

@@ -35,7 +35,9 @@ def add(commands: Any) -> None:
     q.add_argument("--injections", type=float, default=None, metavar="N", help="most injections a year")
     q.add_argument("--patients", type=int, default=64, metavar="N")
     q.add_argument("--generations", type=int, default=6, metavar="N")
-    q.add_argument("--draws", type=int, default=12, metavar="N", help="posterior draws for the front's intervals")
+    q.add_argument(
+        "--draws", type=int, default=12, metavar="N", help="posterior draws for the intervals of what is not dominated"
+    )
     q.add_argument("--seed", type=int, default=0)
     q.add_argument("-o", "--output", default=None, metavar="DIR", help="table and figure")
     q.set_defaults(run=optimize)
@@ -87,7 +89,7 @@ def power(args: argparse.Namespace) -> int:
 
 def optimize(args: argparse.Namespace) -> int:
     """Run `il2model optimize`."""
-    from ..planning.optimize import optimise
+    from ..planning.optimize import optimize as find_regimens
 
     limits = {}
     for text in args.limit:
@@ -100,12 +102,12 @@ def optimize(args: argparse.Namespace) -> int:
         if tried % 10 == 0:
             print(f"il2model: {tried} regimens tried", file=sys.stderr, flush=True)
 
-    search = optimise(
+    search = find_regimens(
         args.objective, limits=limits, injections_per_year=args.injections, patients=args.patients,
         generations=args.generations, draws=args.draws, seed=args.seed, progress=tell,
     )  # fmt: skip
-    front = search.table[search.table["front"]].drop(columns=["front", "allowed"])
-    print(front.round(3).to_string(index=False))
+    best = search.table[search.table["non_dominated"]].drop(columns=["non_dominated", "allowed"])
+    print(best.round(3).to_string(index=False))
     if not search.calibrated:
         print("Uncalibrated parameters.")
     _save(args.output, search.table, search.plot(), "search")

@@ -54,11 +54,18 @@ def search_figure(search: Search) -> Figure:
     for allowed, colour, label in ((False, "#BBBBBB", "beyond a limit"), (True, COLOURS[0], "tried")):
         part = t[t["allowed"] == allowed]
         ax.plot(part["injections_per_year"], part[y], ".", color=colour, label=label, markersize=5)
-    front = t[t["front"]]
-    ax.plot(front["injections_per_year"], front[y], "o-", color=COLOURS[1], label="Pareto front", markersize=5)
-    if "low" in front:
-        ax.vlines(front["injections_per_year"], front["low"], front["high"], color=COLOURS[1], alpha=0.5)
-    for _, row in front.iterrows():
+    best = t[t["non_dominated"]]
+    ax.plot(
+        best["injections_per_year"],
+        best[y],
+        "o-",
+        color=COLOURS[1],
+        label="not dominated among those tried",
+        markersize=5,
+    )
+    if "low" in best:
+        ax.vlines(best["injections_per_year"], best["low"], best["high"], color=COLOURS[1], alpha=0.5)
+    for _, row in best.iterrows():
         text = f"{row['amount']:g} MIU x {row['days']:g} / {row['every']:g} d"
         ax.annotate(
             text, (row["injections_per_year"], row[y]), fontsize=6.5, xytext=(4, -8), textcoords="offset points"

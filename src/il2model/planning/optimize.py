@@ -33,10 +33,12 @@ BOUNDS: Mapping[str, tuple[float, float]] = {"amount": (0.25, 4.0), "days": (1, 
 
 @dataclass(frozen=True)
 class Search:
-    """Regimens that were tried, the best, and the Pareto front against injections a year.
+    """Regimens that were tried, and which of them no other beats with as few injections a year.
 
     `table` has amount, days, every, injections_per_year, the objective, every limited
-    quantity, allowed, front; front rows also low and high (5 to 95 % over posterior draws).
+    quantity, allowed, non_dominated (an allowed regimen that none tried with as few injections beats: the
+    search has one objective, so this is no Pareto front); those rows also low and high (5 to 95 % over
+    posterior draws).
     """
 
     objective: str
@@ -45,13 +47,13 @@ class Search:
     calibrated: bool
 
     def plot(self) -> Figure:
-        """Draw the objective against injections a year, with the front and its intervals."""
+        """Draw the objective against injections a year, with what is not dominated and its intervals."""
         from .figures import search_figure
 
         return search_figure(self)
 
 
-def optimise(
+def optimize(
     objective: str = "survival_difference",
     *,
     limits: Mapping[str, float] | None = None,
@@ -79,7 +81,7 @@ def optimise(
     patients : int
         Of the cohort that every regimen is judged on, always the same.
     draws : int
-        Posterior draws for the intervals of the front; 0 for none.
+        Posterior draws for the intervals of what is not dominated; 0 for none.
     generations : int
         Of the search; 15 regimens each.
     progress : callable, optional
@@ -126,7 +128,7 @@ def optimise(
         polish=False, tol=0.0, init="sobol",
     )  # fmt: skip
     frame = pd.DataFrame(list(tried.values())).sort_values("injections_per_year", ignore_index=True)
-    frame["front"] = _front(frame, objective)
+    frame["non_dominated"] = _non_dominated(frame, objective)
     if draws:
         _intervals(frame, objective, judge, posterior_sets(values, draws, seed), seed)
     return Search(objective, limits, frame, values.calibrated)
@@ -177,7 +179,7 @@ class _Judge:
         return self._end(self.regimen(amount, days, every), cohort)[0] - control
 
 
-def _front(frame: pd.DataFrame, objective: str) -> list[bool]:
+def _non_dominated(frame: pd.DataFrame, objective: str) -> list[bool]:
     """Mark allowed regimens that no other beats with as few injections."""
     best, found = -np.inf, []
     for _, row in frame.sort_values(["injections_per_year", objective], ascending=[True, False]).iterrows():
@@ -188,11 +190,11 @@ def _front(frame: pd.DataFrame, objective: str) -> list[bool]:
 
 
 def _intervals(frame: pd.DataFrame, objective: str, judge: _Judge, sets: list[ParameterSet], seed: int) -> None:
-    """Add 5 to 95 % over posterior draws to the front."""
+    """Add 5 to 95 % over posterior draws to what is not dominated."""
     cohorts = [Cohort.sample(max(16, len(judge.cohort) // 4), seed, parameters=one) for one in sets]
     for name in ("low", "high"):
         frame[name] = np.nan
-    for index in frame.index[frame["front"]]:
+    for index in frame.index[frame["non_dominated"]]:
         row = frame.loc[index]
         found = [judge.of(c, float(row["amount"]), int(row["days"]), int(row["every"])) for c in cohorts]
         frame.loc[index, ["low", "high"]] = np.nanquantile(found, (0.05, 0.95))

@@ -149,7 +149,7 @@ def test_known_parameters_are_recovered_from_simulated_summaries(stage):
     from dataclasses import replace
     from types import MappingProxyType
 
-    from il2model.calibration.sampler import optimise
+    from il2model.calibration.sampler import optimize
 
     p = Problem.pose(stage, size=Size(patients=128))
     rng = np.random.default_rng(8)
@@ -163,7 +163,7 @@ def test_known_parameters_are_recovered_from_simulated_summaries(stage):
         # with a tenth of the noise the data win over the prior where they say anything
         new[t.id] = replace(t, estimate=value, se=0.1 * t.se, counts=counts, n=None if t.n is None else 100 * t.n)
     targets = replace(p.targets, targets=MappingProxyType({**p.targets.targets, **new}))
-    best = optimise(replace(p, targets=targets), SamplerOptions(starts=2))
+    best = optimize(replace(p, targets=targets), SamplerOptions(starts=2))
     again = p.predict(p.table(best.z[None]))
     for t in p.fitted:
         assert abs(again[t.id][0] - predicted[t.id][0]) < (0.5 * t.se if t.form == "normal" else 0.3), t.id

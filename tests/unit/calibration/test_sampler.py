@@ -16,7 +16,7 @@ from scipy.special import ndtr
 from scipy.stats import halfcauchy
 
 from il2model.calibration.diagnostics import convergence, profile, verdict
-from il2model.calibration.sampler import SamplerOptions, optimise, sample
+from il2model.calibration.sampler import SamplerOptions, optimize, sample
 from il2model.errors import InputError
 
 
@@ -49,7 +49,7 @@ OPTIONS = SamplerOptions(walkers=16, burn=60, steps=500, thin=2, seed=3, checkpo
 def test_a_linear_problem_has_its_closed_form_posterior(tmp_path):
     problem = Line()
     mean, covariance = problem.exact
-    best = optimise(problem, OPTIONS)
+    best = optimize(problem, OPTIONS)
     np.testing.assert_allclose(best.z, mean, atol=1e-3)
     np.testing.assert_allclose(best.covariance, covariance, atol=1e-3)
     chains = sample(Line, tmp_path, OPTIONS, optimum=best, workers=2)
@@ -65,7 +65,7 @@ def test_a_linear_problem_has_its_closed_form_posterior(tmp_path):
 
 def test_profiles_say_what_the_data_bound():
     problem = Line()
-    best = optimise(problem, OPTIONS).z
+    best = optimize(problem, OPTIONS).z
     points = np.linspace(-2.5, 2.5, 9)
     words = [verdict(profile(problem, k, best, points), points) for k in range(3)]
     assert words == ["identifiable", "identifiable", "carried by its prior"]

@@ -281,24 +281,24 @@ def test_power_of_a_known_ratio_grows_with_size_and_says_what_80_percent_needs(m
         power_study("mirocals", endpoints=["p"])
 
 
-def test_a_search_keeps_its_limits_and_marks_a_front():
-    from il2model.planning.optimize import optimise
+def test_a_search_keeps_its_limits_and_marks_what_none_beats():
+    from il2model import optimize
 
     limit = 40.0
-    search = optimise(
+    search = optimize(
         limits={"eosinophil_count": 400.0}, injections_per_year=limit, patients=8, generations=1, draws=2, until=300.0
     )
     allowed = search.table[search.table["allowed"]]
     assert (allowed["injections_per_year"] <= limit + 1e-9).all()
     assert (allowed["eosinophil_count"] <= 400.0).all()
-    front = search.table[search.table["front"]]
-    assert front["survival_difference"].is_monotonic_increasing
-    assert (front["low"] <= front["high"]).all()
-    for _, row in front.iterrows():
+    best = search.table[search.table["non_dominated"]]
+    assert best["survival_difference"].is_monotonic_increasing
+    assert (best["low"] <= best["high"]).all()
+    for _, row in best.iterrows():
         fewer = allowed[allowed["injections_per_year"] <= row["injections_per_year"]]
         assert row["survival_difference"] >= fewer["survival_difference"].max()
     with pytest.raises(InputError, match="eosinophil_count"):
-        optimise(limits={"eosinophils": 3.0})
+        optimize(limits={"eosinophils": 3.0})
 
 
 def test_the_design_commands_refuse_nonsense(capsys):
