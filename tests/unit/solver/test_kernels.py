@@ -8,7 +8,6 @@ import warnings
 import numpy as np
 import pytest
 import sympy as sp
-from il2model.solver import cache, fast
 from tests.helpers.regimens import random_rows
 
 import il2model as il2
@@ -16,6 +15,7 @@ from il2model.codegen.linear_algebra import eliminate
 from il2model.codegen.tape import Op, Tape
 from il2model.dosing.regimen import Regimen
 from il2model.simulation.schedule import build_schedule, join
+from il2model.solver import cache, fast
 from il2model.solver.blueprint import VARIANTS
 from il2model.solver.kernel import Kernel, builtin_kernel
 from il2model.solver.problem import Problem, SolverOptions, Status

@@ -262,8 +262,8 @@ def test_imodals_has_three_arms_and_its_treg_rise():
 
 
 def test_power_of_a_known_ratio_grows_with_size_and_says_what_80_percent_needs(monkeypatch):
-    from il2model.planning.power import power_study
     from il2model.planning import power
+    from il2model.planning.power import power_study
 
     # patients of one hazard: among unlike ones the marginal ratio is nearer to 1
     monkeypatch.setattr(power, "build_pool", lambda *_, **__: exponential())
