@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..solver.problem import Floats
-from ..statistics import cox
+from ..trials.analysis import TrialData, hazard_ratios, interaction_model
+from ..trials.replicate import death_times, seen
 from .mirocals import Arms, analyses
-from .progression import CUTS
 
 #: Patients an arm of MIROCALS.
 ARM = 110
@@ -19,33 +19,30 @@ NAMES = ("ln_hr_all", "ln_hr_low", "ln_hr_high", "ln_hr_main", "ln_hr_interactio
 def replicate(a: Arms, rng: np.random.Generator, per_arm: int = ARM) -> dict[str, float]:
     """Return the published analyses of one random trial; NaN where an estimate does not exist.
 
-    Patients are drawn by weight; deaths fall on whole days, and who is alive at the
-    end is censored there.
+    Patients are drawn by weight, the control arm first; what follows is as in every virtual trial.
     """
-    end = float(a.times[-1])
     chosen = rng.choice(len(a.weight), 2 * per_arm, p=a.weight)
-    arm = np.repeat([0.0, 1.0], per_arm)
-    target = -rng.exponential(size=2 * per_arm)  # ln of the survival at death
-    time = np.empty(2 * per_arm)
-    for k, (who, treated) in enumerate(zip(chosen, arm, strict=True)):
-        curve = np.log((a.treated if treated else a.placebo)[who])
-        time[k] = np.interp(-target[k], -curve, a.times, right=np.inf)
-    died = time <= end
-    time = np.ceil(np.minimum(time, end))
-    return trial_analyses(time, died, arm, a.pnfh[chosen])
+    arm = np.repeat([0, 1], per_arm)
+    target = rng.exponential(size=2 * per_arm)
+    hazard = -np.log(np.concatenate([a.placebo[chosen[:per_arm]], a.treated[chosen[per_arm:]]]))
+    time, died = seen(death_times(hazard, a.times, target), float(a.times[-1]))
+    return trial_analyses(TrialData(arm, time, died, {"csf_pnfh": a.pnfh[chosen]}, np.empty((len(arm), 0)), {}))
 
 
-def trial_analyses(time: Floats, died: np.ndarray, arm: Floats, pnfh: Floats) -> dict[str, float]:
+def trial_analyses(data: TrialData) -> dict[str, float]:
     """Return ln HR of all, low, high; main effect and interaction per 1,000 pg/mL; share dead by arm."""
-    low, high = (pnfh >= CUTS[0]) & (pnfh <= CUTS[1]), pnfh > CUTS[1]
-    x = pnfh / 1000
-    both = cox(time, died, np.c_[arm, x, arm * x]).coefficients
-    found = {
-        name: float(cox(time[rows], died[rows], arm[rows]).coefficients[0]) if rows.any() else float("nan")
-        for name, rows in (("ln_hr_all", np.full(len(arm), True)), ("ln_hr_low", low), ("ln_hr_high", high))
+    ratios = hazard_ratios(data)
+    main, slope, _ = interaction_model(data)
+    dead = [float(data.died[data.arm == k].mean()) for k in (0, 1)]
+    return {
+        "ln_hr_all": ratios["all"],
+        "ln_hr_low": ratios["low_pnfh"],
+        "ln_hr_high": ratios["high_pnfh"],
+        "ln_hr_main": main,
+        "ln_hr_interaction": slope,
+        "dead": dead[0],
+        "dead_treated": dead[1],
     }
-    found |= {"ln_hr_main": float(both[0]), "ln_hr_interaction": float(both[2])}
-    return found | {"dead": float(died[arm == 0].mean()), "dead_treated": float(died[arm == 1].mean())}
 
 
 def sampling_law(a: Arms, n: int, seed: int) -> dict[str, Mapping[str, float] | Floats | tuple[str, ...]]:

@@ -15,7 +15,8 @@ from ..statistics import log_rank
 from ..trials.analysis import cafs
 from ..trials.design import TrialDesign
 from ..trials.pool import build_pool
-from ..trials.run import draw_trial, posterior_sets, stream
+from ..trials.replicate import draw_trial
+from ..trials.run import posterior_sets, stream
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -56,7 +56,40 @@ class TrialData:
         return pd.DataFrame({"arm": self.arm, "time": self.time, "died": self.died, **self.covariates})
 
 
-def survival_analyses(data: TrialData, arm: int = 1) -> dict[str, float]:
+def hazard_ratios(data: TrialData, arm: int = 1, cuts: tuple[float, float] = (LOW, HIGH)) -> dict[str, float]:
+    """Return unadjusted ln HR of an arm against the control: all, low_pnfh, high_pnfh, and se_all; NaN without one."""
+    time, died, treated, pnfh = _compared(data, arm)
+    whole = cox(time, died, treated)
+    results = {"all": float(whole.coefficients[0]), "se_all": float(whole.standard_errors[0])}
+    strata = (("low_pnfh", (pnfh >= cuts[0]) & (pnfh <= cuts[1])), ("high_pnfh", pnfh > cuts[1]))
+    for name, part in strata:
+        some = part.any()
+        results[name] = float(cox(time[part], died[part], treated[part]).coefficients[0]) if some else float("nan")
+    return results
+
+
+def interaction_model(data: TrialData, arm: int = 1) -> tuple[float, float, float]:
+    """Fit the Cox model of arm, CSF pNFH and their product.
+
+    Returns
+    -------
+    (main, slope, error)
+        ln HR at CSF pNFH 0; ln of the ratio of HRs per 1,000 pg/mL and its standard error.
+    """
+    time, died, treated, pnfh = _compared(data, arm)
+    x = pnfh / 1000
+    fit = cox(time, died, np.c_[treated, x, treated * x])
+    return float(fit.coefficients[0]), float(fit.coefficients[2]), float(fit.standard_errors[2])
+
+
+def _compared(data: TrialData, arm: int) -> tuple[Floats, Bools, Floats, Floats]:
+    """Return time, died, treated (0 or 1) and CSF pNFH of an arm and the control."""
+    rows = (data.arm == 0) | (data.arm == arm)
+    treated = (data.arm[rows] == arm).astype(float)
+    return data.time[rows], data.died[rows], treated, data.covariates["csf_pnfh"][rows]
+
+
+def survival_analyses(data: TrialData, arm: int = 1, cuts: tuple[float, float] = (LOW, HIGH)) -> dict[str, float]:
     """Return ln HR of an arm against the control and p of the log-rank test.
 
     Returns
@@ -70,28 +103,18 @@ def survival_analyses(data: TrialData, arm: int = 1) -> dict[str, float]:
     """
     from scipy.special import ndtr
 
+    results = hazard_ratios(data, arm, cuts)
+    main, slope, error = interaction_model(data, arm)
+    results |= {"adjusted_main": main, "interaction": slope / 1000}
+    results["interaction_p"] = float(2 * ndtr(-abs(slope) / error)) if error > 0 else float("nan")
+    results["ratio_high_low"] = results["high_pnfh"] - results["low_pnfh"]
+    results["pnfh_at_hr_1"] = -1000 * main / slope if main * slope < 0 else float("nan")
+    time, died, treated, pnfh = _compared(data, arm)
     rows = (data.arm == 0) | (data.arm == arm)
-    treated = (data.arm[rows] == arm).astype(float)
-    time, died = data.time[rows], data.died[rows]
-    pnfh = data.covariates["csf_pnfh"][rows]
-    low, high = (pnfh >= LOW) & (pnfh <= HIGH), pnfh > HIGH
-    whole = cox(time, died, treated)
-    found = {"all": float(whole.coefficients[0]), "se_all": float(whole.standard_errors[0])}
-    for name, part in (("low_pnfh", low), ("high_pnfh", high)):
-        some = part.any()
-        found[name] = float(cox(time[part], died[part], treated[part]).coefficients[0]) if some else float("nan")
-    x = pnfh / 1000
-    fit = cox(time, died, np.c_[treated, x, treated * x])
-    main, slope = float(fit.coefficients[0]), float(fit.coefficients[2])
-    error = float(fit.standard_errors[2])
-    found |= {"adjusted_main": main, "interaction": slope / 1000}
-    found["interaction_p"] = float(2 * ndtr(-abs(slope) / error)) if error > 0 else float("nan")
-    found["ratio_high_low"] = found["high_pnfh"] - found["low_pnfh"]
-    found["pnfh_at_hr_1"] = -1000 * main / slope if main * slope < 0 else float("nan")
-    others = np.c_[treated, x, data.covariates["alsfrs_r"][rows], data.covariates["age"][rows]]
-    found["adjusted_all"] = float(cox(time, died, others).coefficients[0])
+    others = np.c_[treated, pnfh / 1000, data.covariates["alsfrs_r"][rows], data.covariates["age"][rows]]
+    results["adjusted_all"] = float(cox(time, died, others).coefficients[0])
     z, p = log_rank(time, died, treated == 1)
-    return found | {"log_rank_z": z, "log_rank_p": p}
+    return results | {"log_rank_z": z, "log_rank_p": p}
 
 
 def slopes(data: TrialData, observable: str = "alsfrs_r") -> Floats:

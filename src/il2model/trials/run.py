@@ -17,18 +17,10 @@ from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
 from ..uncertainty.posterior import Posterior, stored
-from .analysis import (
-    HIGH,
-    LOW,
-    TrialData,
-    cafs,
-    marker_changes,
-    responders,
-    slope_difference,
-    survival_analyses,
-)
-from .design import MEASURED, TrialDesign
+from .analysis import HIGH, LOW, TrialData
+from .design import TrialDesign
 from .pool import Pool, build_pool
+from .replicate import analyse, draw_trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,133 +32,6 @@ BLOCK = 50
 #: Patients of the pool with one parameter set, and with posterior draws.
 POOL, POOL_PER_DRAW = 2000, 256
 GRID = np.arange(0, 3651, 20.0)
-HAYBITTLE = 3.2905  # |z| of p = 0.001
-
-
-def draw_trial(pool: Pool, design: TrialDesign, rng: np.random.Generator) -> TrialData:
-    """Return one random trial: patients of the pool with replacement, randomised, followed, measured."""
-    n, count = design.patients, len(pool)
-    who = rng.integers(count, size=n)
-    arm = _randomise(design, pool.covariates["csf_pnfh"][who], rng)
-    death = _times(pool.hazard[arm, who], pool.times, rng.exponential(size=n))
-    end = np.full(n, design.follow_up)
-    if design.dropout > 0:
-        end = np.minimum(end, rng.exponential(-365.25 / np.log1p(-design.dropout), size=n))
-    died = death <= end
-    # deaths fall on whole days; a death on the last day is an event, who is alive then is censored
-    time = np.ceil(np.maximum(np.minimum(death, end), 1e-9))
-    visits, measured = _measure(pool, design, who, arm, np.minimum(death, end), rng)
-    return TrialData(arm, time, died, {k: v[who] for k, v in pool.covariates.items()}, visits, measured)
-
-
-def _randomise(design: TrialDesign, pnfh: Floats, rng: np.random.Generator) -> Any:
-    plan = np.repeat(np.arange(len(design.arms)), [a.size for a in design.arms])
-    if design.stratify is None:
-        return rng.permutation(plan)
-    # strata one after the other through permuted blocks of the whole plan's proportions
-    order = np.lexsort((rng.random(len(pnfh)), np.digitize(pnfh, (LOW, HIGH))))
-    arm = np.empty(len(plan), np.int64)
-    width = 2 * len(design.arms)
-    shares = np.array([a.size for a in design.arms]) / len(plan)
-    left = np.array([a.size for a in design.arms])
-    for first in range(0, len(plan), width):
-        block = order[first : first + width]
-        want = np.minimum(np.floor(shares * len(block)).astype(int), left)
-        while want.sum() < len(block):
-            want[np.argmax(left - want)] += 1
-        left = left - want
-        arm[block] = rng.permutation(np.repeat(np.arange(len(left)), want))
-    return arm
-
-
-def _times(hazard: Floats, times: Floats, target: Floats) -> Floats:
-    """Return when each cumulative hazard (patient, time) reaches its target; inf beyond the end."""
-    k = (hazard < target[:, None]).sum(axis=1)
-    inside = (k > 0) & (k < len(times))
-    row, at = np.flatnonzero(inside), k[inside]
-    h0, h1 = hazard[row, at - 1], hazard[row, at]
-    t0, t1 = times[at - 1], times[at]
-    found = np.where(k == 0, 0.0, np.inf)
-    found[row] = t0 + (t1 - t0) * (target[row] - h0) / np.where(h1 > h0, h1 - h0, 1.0)
-    return np.asarray(found)
-
-
-def _measure(
-    pool: Pool, design: TrialDesign, who: Any, arm: Any, seen_until: Floats, rng: np.random.Generator
-) -> tuple[Floats, dict[str, Floats]]:
-    """Return days of the visits and what the assays read; NaN where the patient was gone."""
-    planned = np.array([v.day for v in design.visits])
-    windows = np.array([v.window for v in design.visits])
-    days = planned + windows * rng.uniform(-1, 1, size=(len(who), len(planned)))
-    days = np.clip(days, 0.0, design.follow_up)
-    gone = planned[None, :] > seen_until[:, None]
-    measured = {}
-    for id in MEASURED:
-        kind, size = design.assays.get(id, ("sd", 0.0))
-        truth = pool.markers[id][arm, who]
-        noise = rng.standard_normal(truth.shape)
-        value = truth + size * noise if kind == "sd" else truth * np.exp(size * noise - size**2 / 2)
-        measured[id] = np.where(gone, np.nan, value)
-    return np.where(gone, np.nan, days), measured
-
-
-def analyse(data: TrialData, design: TrialDesign) -> dict[str, float]:
-    """Return everything that is collected of one replicate, by name (a suffix per treated arm beyond the first)."""
-    found: dict[str, float] = {}
-    names = [a.name for a in design.arms]
-    for k, name in enumerate(names):
-        mine = data.arm == k
-        found[f"dead[{name}]"] = float((data.died & mine).sum() / mine.sum())
-        found[f"deaths[{name}]"] = float((data.died & mine).sum())
-    found["dead[all]"] = float(data.died.mean())
-    for k, name in enumerate(names[1:], start=1):
-        tag = "" if k == 1 else f"[{name}]"
-        found |= {f"{key}{tag}": value for key, value in survival_analyses(data, k).items()}
-        found[f"stopped_at{tag}"] = _look(data, design, k)
-        if len(design.visits) > 1:
-            difference, p = slope_difference(data, k)
-            z, p_joint = cafs(data, k)
-            found |= {
-                f"slope_difference{tag}": difference,
-                f"slope_p{tag}": p,
-                f"cafs_z{tag}": z,
-                f"cafs_p{tag}": p_joint,
-            }
-    if len(design.visits) > 1:
-        share = responders(data)
-        for k, name in enumerate(names):
-            found[f"responders[{name}]"] = float(share[k])
-        for id in ("treg_percent", "plasma_ccl2", "csf_pnfh", "plasma_nfl"):
-            change = marker_changes(data, id)
-            under = [v for v, visit in enumerate(design.visits) if v > 0 and visit.day <= _last_dose(design)]
-            for k, name in enumerate(names):
-                if id == "treg_percent" and under:
-                    found[f"treg_up[{name}]"] = float((change[k, under] > 0).all())
-                if id == "plasma_ccl2" and under:
-                    found[f"ccl2_down[{name}]"] = float((change[k, under] < 0).all())
-            for k, name in enumerate(names):
-                for v, visit in enumerate(design.visits[1:], start=1):
-                    found[f"{id}[{name}]@{visit.day:g}"] = float(change[k, v])
-    return found
-
-
-def _last_dose(design: TrialDesign) -> float:
-    """Return the day of the last dose of any arm: after it nobody is under treatment."""
-    return max((a.regimen.last_time for a in design.arms if a.regimen.doses), default=0.0)
-
-
-def _look(data: TrialData, design: TrialDesign, arm: int) -> float:
-    """Return the day of the interim look that stops the trial for efficacy; NaN if none does."""
-    from ..statistics import log_rank
-
-    rows = (data.arm == 0) | (data.arm == arm)
-    for day in sorted(design.looks):
-        time = np.minimum(data.time[rows], day)
-        died = data.died[rows] & (data.time[rows] <= day)
-        z, _ = log_rank(time, died, data.arm[rows] == arm)
-        if z < -HAYBITTLE:
-            return float(day)
-    return float("nan")
 
 
 @dataclass(frozen=True)

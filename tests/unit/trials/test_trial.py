@@ -15,7 +15,8 @@ from il2model.statistics import cox
 from il2model.trials.analysis import TrialData, cafs, mixed_model, slope_difference, slopes, survival_analyses
 from il2model.trials.design import MEASURED, Agent, Arm, TrialDesign, Visit
 from il2model.trials.pool import Pool, build_pool, enriched_cohort
-from il2model.trials.run import draw_trial, run_trial
+from il2model.trials.replicate import draw_trial
+from il2model.trials.run import run_trial
 
 
 def stream(k):
