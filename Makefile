@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test check-long calibrate calibrate-full report docs bench format clean
+.PHONY: demo test check-long smoke hooks calibrate calibrate-full report docs bench format clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("il2model needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -25,6 +25,17 @@ test: $(VENV)/.ready ## format, lint, types, import layers, tests
 
 check-long: $(VENV)/.ready docs ## slow and statistical checks, and the docs
 	$(BIN)/pytest -n $(WORKERS) -m long
+
+smoke: $(VENV)/.ready ## build the wheel, and run it from outside the checkout
+	rm -rf build/smoke
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w build/smoke .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/smoke/site build/smoke/*.whl
+	cd build/smoke && PYTHONPATH=site "$(CURDIR)/$(BIN)/python" -c 'import il2model, sys; sys.exit("site" not in il2model.__file__)'
+	cd build/smoke && PYTHONPATH=site "$(CURDIR)/$(BIN)/python" -m il2model simulate --regimen imodals-2miu --at 0,7,28
+	cd build/smoke && PYTHONPATH=site "$(CURDIR)/$(BIN)/python" -m il2model trial mirocals --replicates 2 --pool 20
+
+hooks: $(VENV)/.ready ## check before each commit what make test checks in seconds
+	$(BIN)/pre-commit install
 
 calibrate: $(VENV)/.ready ## fit the model, the quick version: minutes, into results/calibration-quick/
 	rm -rf results/calibration-quick
@@ -61,4 +72,4 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix src tests docs benchmarks calibration
 
 clean:
-	rm -rf $(VENV) results docs/_build docs/jupyter_execute .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) results build docs/_build docs/jupyter_execute .mypy_cache .ruff_cache .pytest_cache
