@@ -61,6 +61,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "TrialDesign": ("il2model:TrialDesign",),
     "Visit": ("il2model:Visit",),
     "run_trial": ("il2model:run_trial",),
+    "build_pool": ("il2model.trials.virtual:build_pool", "il2model.trial.virtual:build_pool"),
+    "draw_trial": ("il2model.trials.run:draw_trial", "il2model.trial.run:draw_trial"),
+    "stream": ("il2model.trials.run:stream", "il2model.trial.run:stream"),
+    "mixed_model": ("il2model.trials.analysis:mixed_model", "il2model.trial.analysis:mixed_model"),
     "power_study": (
         "il2model.planning.power:power_study",
         "il2model.planning:power_study",
@@ -68,9 +72,11 @@ NAMES: dict[str, tuple[str, ...]] = {
         "il2model.trial.power:power_study",
     ),
     "optimise": (
+        "il2model.planning.optimize:optimize",
+        "il2model.planning.optimize:optimise",
         "il2model.planning.optimise:optimise",
-        "il2model.planning:optimise",
-        "il2model:optimise",
+        "il2model.planning:optimize",
+        "il2model:optimize",
         "il2model.trial.optimise:optimise",
     ),
     "SensitivityStudy": ("il2model:SensitivityStudy", "il2model.sensitivity.study:SensitivityStudy"),
@@ -97,7 +103,12 @@ NAMES: dict[str, tuple[str, ...]] = {
     "analyses": ("il2model.calibration.mirocals:analyses", "il2model.calibration.stages.mirocals:analyses"),
     "full_cohort": ("il2model.calibration.mirocals:full_cohort", "il2model.calibration.stages.mirocals:full_cohort"),
     "SamplerOptions": ("il2model.calibration.sampler:SamplerOptions", "il2model.calibration:SamplerOptions"),
-    "climb": ("il2model.calibration.sampler:optimise", "il2model.calibration.optimum:optimise"),
+    "climb": (
+        "il2model.calibration.sampler:optimize",
+        "il2model.calibration.sampler:optimise",
+        "il2model.calibration.optimum:optimize",
+        "il2model.calibration.optimum:optimise",
+    ),
     "sample": ("il2model.calibration.sampler:sample", "il2model.calibration:sample"),
     "jacobian": ("il2model.calibration.diagnostics:jacobian",),
     "evidence": ("il2model.calibration.structures:evidence",),
@@ -521,6 +532,21 @@ def trial_own(put: Callable[[str, Any], None]) -> None:
 
 
 @group
+def trial_data(put: Callable[[str, Any], None]) -> None:
+    """The patients of a pool, one trial of them, and the mixed model of its slopes."""
+    design = il2.TrialDesign.named("mirocals")
+    pool = il2.build_pool(design, 80, seed=3)
+    put("hazard", pool.hazard)
+    put("markers", dict(pool.markers))
+    data = il2.draw_trial(pool, design, il2.stream(1, 4))
+    for part in ("arm", "time", "died", "visits"):
+        put(f"data/{part}", getattr(data, part))
+    put("data/measured", dict(data.measured))
+    put("data/covariates", dict(data.covariates))
+    put("mixed-model", il2.mixed_model(data))
+
+
+@group
 def power(put: Callable[[str, Any], None]) -> None:
     """Power over cut-offs and sizes, and assurance."""
     cuts = (None, (750.0, 3700.0))
@@ -673,21 +699,37 @@ def plain(text: str) -> str:
 
 
 @group
-def exports(put: Callable[[str, Any], None]) -> None:
-    """The model in other formats, as text."""
+def export_sbml(put: Callable[[str, Any], None]) -> None:
+    """SBML with boluses, infusions, and riluzole stopped."""
     plans = regimens()
     for name in ("mirocals", "iv-infusion", "riluzole-stopped"):
-        put(f"sbml/{name}", plain(il2.to_sbml(plans[name][0])).encode())
-    put("latex", plain(il2.to_latex()).encode())
+        put(name, plain(il2.to_sbml(plans[name][0])).encode())
+
+
+@group
+def export_petab(put: Callable[[str, Any], None]) -> None:
+    """The files of the PEtab problem."""
     with tempfile.TemporaryDirectory() as home:
         il2.write_petab(Path(home))
         for path in sorted(p for p in Path(home).rglob("*") if p.is_file()):
-            put(f"petab/{path.relative_to(home)}", plain(path.read_text(encoding="utf8")).encode())
+            put(str(path.relative_to(home)), plain(path.read_text(encoding="utf8")).encode())
+
+
+@group
+def export_latex(put: Callable[[str, Any], None]) -> None:
+    """Equations and parameters as LaTeX."""
+    put("text", plain(il2.to_latex()).encode())
+
+
+@group
+def export_nonmem(put: Callable[[str, Any], None]) -> None:
+    """A data set of three subjects, and what is read back from it."""
+    plans = regimens()
     some = {k: plans[n][0] for k, n in enumerate(("imodals-2miu", "iv-infusion", "records"), start=1)}
     frame = il2.to_nonmem(some)
-    put("nonmem", frame.to_csv(index=False, na_rep=".").encode())
+    put("data", frame.to_csv(index=False, na_rep=".").encode())
     back, _ = il2.read_nonmem(frame)
-    put("nonmem-back", repr({k: plan.to_records() for k, plan in back.items()}).encode())
+    put("back", repr({k: plan.to_records() for k, plan in back.items()}).encode())
 
 
 # ------------------------------------------------------------------------- freezing
