@@ -6,8 +6,8 @@
 
 Digits hold on one machine with one set of packages: NumPy and the compiler choose other instructions on another
 processor. `compare_commits.py` therefore freezes both sides anew. What is meant to differ is named, with its reason,
-in `golden_expected.toml`. The script runs with older and newer layouts of the package: `NAMES`, `KEYWORDS` and
-`run_study` are the only places that know of them.
+in `golden_expected.toml`. The script runs with older and newer layouts of the package: `NAMES`,
+`COLUMNS`, `KEYWORDS` and `run_study` are the only places that know of them.
 """
 
 from __future__ import annotations
@@ -61,9 +61,16 @@ NAMES: dict[str, tuple[str, ...]] = {
     "TrialDesign": ("il2model:TrialDesign",),
     "Visit": ("il2model:Visit",),
     "run_trial": ("il2model:run_trial",),
-    "build_pool": ("il2model.trials.virtual:build_pool", "il2model.trial.virtual:build_pool"),
-    "draw_trial": ("il2model.trials.run:draw_trial", "il2model.trial.run:draw_trial"),
-    "stream": ("il2model.trials.run:stream", "il2model.trial.run:stream"),
+    "build_pool": (
+        "il2model.trials.pool:build_pool",
+        "il2model.trials.virtual:build_pool",
+        "il2model.trial.virtual:build_pool",
+    ),
+    "draw_trial": (
+        "il2model.trials.draw:draw_trial",
+        "il2model.trials.run:draw_trial",
+        "il2model.trial.run:draw_trial",
+    ),
     "mixed_model": ("il2model.trials.analysis:mixed_model", "il2model.trial.analysis:mixed_model"),
     "power_study": (
         "il2model.planning.power:power_study",
@@ -126,6 +133,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "to_nonmem": ("il2model.exchange.nonmem:to_nonmem", "il2model.exchange:to_nonmem"),
     "read_nonmem": ("il2model.exchange.nonmem:read_nonmem", "il2model.exchange:read_nonmem"),
 }
+#: Columns of tables that had another name before.
+COLUMNS = {"front": "non_dominated"}
 #: Names that one argument has had.
 KEYWORDS: dict[str, tuple[str, ...]] = {
     "folder": ("folder", "directory"),
@@ -206,7 +215,7 @@ class Book:
                 self.put(f"{name}/{key}", item)
         elif hasattr(value, "columns") and hasattr(value, "iloc"):  # a data frame
             for column in value.columns:
-                self.put(f"{name}/{column}", value[column].to_numpy())
+                self.put(f"{name}/{COLUMNS.get(column, column)}", value[column].to_numpy())
         elif isinstance(value, bytes):
             self.arrays[name] = np.frombuffer(value, np.uint8)
         else:
@@ -538,7 +547,7 @@ def trial_data(put: Callable[[str, Any], None]) -> None:
     pool = il2.build_pool(design, 80, seed=3)
     put("hazard", pool.hazard)
     put("markers", dict(pool.markers))
-    data = il2.draw_trial(pool, design, il2.stream(1, 4))
+    data = il2.draw_trial(pool, design, np.random.default_rng(4))
     for part in ("arm", "time", "died", "visits"):
         put(f"data/{part}", getattr(data, part))
     put("data/measured", dict(data.measured))
