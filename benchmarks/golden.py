@@ -6,8 +6,8 @@
 
 Digits hold on one machine with one set of packages: NumPy and the compiler choose other instructions on another
 processor. `compare_commits.py` therefore freezes both sides anew. What is meant to differ is named, with its reason,
-in `golden_expected.toml`. The script runs with older and newer layouts of the package: `NAMES`,
-`COLUMNS`, `KEYWORDS` and `run_study` are the only places that know of them.
+in `golden_expected.toml`. The script runs with older and newer layouts of the package: `NAMES`, `COLUMNS`,
+`KEYWORDS` and `run_study` are the only places that know of them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "il2model.trial.virtual:build_pool",
     ),
     "draw_trial": (
-        "il2model.trials.draw:draw_trial",
+        "il2model.trials.replicate:draw_trial",
         "il2model.trials.run:draw_trial",
         "il2model.trial.run:draw_trial",
     ),
