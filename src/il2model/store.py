@@ -1,0 +1,252 @@
+"""Results on disk: whole files or none, blocks with a checksum, folders that know their job.
+
+A run that is killed at any moment leaves a folder from which it goes on to the same bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+
+Content = bytes | memoryview | str | Callable[[IO[bytes]], object]
+#: A JSON value.
+Plain = Any
+_KEY = "job.json"
+_META = "__meta__"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+=-]*")
+#: Seconds after which the temporary file of a killed run is nobody's.
+_STALE = 3600.0
+
+
+def digest(*parts: str | bytes, separator: str = "\n") -> str:
+    """Return 16 hexadecimal digits of SHA-256 that name some texts or bytes."""
+    whole = separator.encode().join(p.encode() if isinstance(p, str) else p for p in parts)
+    return hashlib.sha256(whole).hexdigest()[:16]
+
+
+def write_atomic(path: str | Path, content: Content) -> Path:
+    """Write a file whole or not at all, and have it on the disk when this returns.
+
+    Parameters
+    ----------
+    path : path
+        What is there is replaced; its folder must exist.
+    content : bytes, str or callable
+        Text is written as UTF-8; a callable gets the open binary stream.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    try:
+        with temporary.open("xb") as stream:
+            if callable(content):
+                content(stream)
+            else:
+                stream.write(content.encode() if isinstance(content, str) else content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+    return path
+
+
+def write_json(path: str | Path, value: Plain) -> Path:
+    """Write plain data as JSON, whole or not at all."""
+    return write_atomic(path, json.dumps(value, indent=1) + "\n")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last; where a folder cannot be synchronised, the rename itself must do."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Arrays by name, and plain data."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    meta: Mapping[str, Plain] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.arrays[name]
+
+
+class BlockStore:
+    """A folder of blocks that belong to one job.
+
+    Parameters
+    ----------
+    folder : path or None
+        None keeps nothing, so that a verb need not ask.
+    key : mapping
+        What the results depend on, by name, as plain data: of another job's folder the
+        error says which of these differ. What they do not depend on (workers, executor) stays out.
+    resume : bool
+        False refuses a folder that holds blocks.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written, holds another job, or holds blocks and `resume` is false.
+    """
+
+    def __init__(self, folder: str | Path | None, key: Mapping[str, Plain], *, resume: bool = True) -> None:
+        self.folder = None if folder is None else Path(folder)
+        text = json.dumps(dict(key), sort_keys=True)
+        self.key: Mapping[str, Plain] = MappingProxyType(json.loads(text))
+        self.digest = digest(text)
+        if self.folder is None:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._remove_leftovers()
+            if not resume and self.names():
+                raise InputError(f"{self.folder} holds results already; resume them, or give another folder.")
+            if not self._is_mine():
+                write_json(self.folder / _KEY, {"digest": self.digest, "job": dict(self.key)})
+        except OSError as error:
+            raise InputError(f"{self.folder} cannot be written: {error.strerror or error}.") from None
+
+    def __repr__(self) -> str:
+        return f"BlockStore({str(self.folder)!r}, {self.digest})"
+
+    def names(self) -> list[str]:
+        """Return the names of the blocks in the folder, sorted."""
+        return [] if self.folder is None else sorted(p.stem for p in self.folder.glob("[!.]*.npz"))
+
+    def path(self, name: str) -> Path:
+        """Return the file of a block."""
+        if self.folder is None or not _NAME.fullmatch(name):
+            raise InputError(f"{name!r} cannot name a block; letters, digits and -_.@+= can.")
+        return self.folder / f"{name}.npz"
+
+    def get(self, name: str) -> Block | None:
+        """Return a block, None if it is not there.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged or belongs to another job.
+        """
+        if self.folder is None:
+            return None
+        path = self.path(name)
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                arrays = {n: data[n] for n in data.files if n != _META}
+                meta = json.loads(str(data[_META]))
+            if meta["checksum"] != _checksum(arrays, meta["job"], meta["meta"]):
+                raise ValueError("its checksum differs")
+        except FileNotFoundError:
+            return None
+        except PermissionError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+        except Exception:  # a damaged archive raises almost anything
+            raise InputError(f"{path} is damaged; remove it and resume.") from None
+        if meta["job"] != self.digest:
+            raise InputError(f"{path} belongs to another job; give another folder.")
+        return Block(arrays=arrays, meta=meta["meta"])
+
+    def put(self, name: str, arrays: Mapping[str, NDArray[Any]], **meta: Plain) -> None:
+        """Write a block, whole or not at all; one of the same name is replaced."""
+        if self.folder is None:
+            return
+        arrays = {n: np.asarray(a) for n, a in arrays.items()}
+        if any(a.dtype.hasobject for a in arrays.values()):
+            raise TypeError("a block holds arrays of numbers or text, not of objects")
+        meta = json.loads(json.dumps(meta))
+        whole = {"job": self.digest, "meta": meta, "checksum": _checksum(arrays, self.digest, meta)}
+        arrays[_META] = np.array(json.dumps(whole))
+        content = io.BytesIO()
+        np.savez(content, **arrays)  # type: ignore[arg-type]  # mypy takes every name for allow_pickle
+        self._write(self.path(name), content.getvalue())
+
+    def write(self, name: str, content: Content | Mapping[str, Plain]) -> None:
+        """Write a file beside the blocks (a table, a manifest), whole or not at all; a mapping as JSON."""
+        if self.folder is None:
+            return
+        text = json.dumps(dict(content), indent=1) + "\n" if isinstance(content, Mapping) else content
+        self._write(self.folder / name, text)
+
+    def _write(self, path: Path, content: Content) -> None:
+        try:
+            write_atomic(path, content)
+        except OSError as error:
+            raise InputError(
+                f"{self.folder} cannot be written ({error.strerror or error}); what is there stays, and a resumed run "
+                "goes on from it."
+            ) from None
+
+    def _is_mine(self) -> bool:
+        """Whether the folder says that it holds this job; False if it says nothing."""
+        assert self.folder is not None
+        path = self.folder / _KEY
+        if not path.exists():
+            return False
+        try:
+            stored = json.loads(path.read_text(encoding="utf8"))
+            job, known = dict(stored["job"]), str(stored["digest"])
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{path} is damaged; remove it and resume.") from None
+        if known != self.digest:
+            raise InputError(f"{self.folder} holds another job: {_difference(job, self.key)}; give another folder.")
+        return True
+
+    def _remove_leftovers(self) -> None:
+        assert self.folder is not None
+        for part in self.folder.glob(".*.part"):
+            try:
+                if time.time() - part.stat().st_mtime > _STALE:
+                    part.unlink()
+            except OSError:
+                continue
+
+
+def _checksum(arrays: Mapping[str, NDArray[Any]], job: str, meta: Plain) -> str:
+    whole = hashlib.sha256(json.dumps([job, meta], sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        whole.update(f"\0{name} {array.dtype.str} {array.shape}\0".encode())
+        whole.update(array.tobytes())
+    return whole.hexdigest()
+
+
+def _difference(theirs: Mapping[str, Plain], ours: Mapping[str, Plain]) -> str:
+    """Say what differs between two jobs: the values where they are short, the names of the rest."""
+    short, long = [], []
+    for name in dict.fromkeys([*ours, *theirs]):
+        if name in ours and name in theirs and ours[name] == theirs[name]:
+            continue
+        there, here = (json.dumps(k.get(name, None)) for k in (theirs, ours))
+        if len(there) + len(here) <= 60:
+            short.append(f"its {name.replace('_', ' ')} is {there}, here {here}")
+        else:
+            long.append(name.replace("_", " "))
+    words = short + ([f"its {' and '.join(long)} differ" + "s" * (len(long) == 1)] if long else [])
+    return ", ".join(words) or "its key differs"
