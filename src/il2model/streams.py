@@ -62,6 +62,9 @@ _FIXED: Mapping[str, int] = {
     "probe": 0,
     "emulator_bank": 5,
     "refused_share": 7,
+    "patients_of_a_fit": 20251,
+    "patients_of_an_arm": 20252,
+    "patients_of_a_study": 20252,
 }
 #: Seeds of a part of a run, from the run's own: seed + first + k * stride.
 _DERIVED: Mapping[str, tuple[int, int]] = {

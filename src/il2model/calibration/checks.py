@@ -11,6 +11,7 @@ import numpy as np
 from ..dosing.regimen import Regimen
 from ..simulation.run import run
 from ..solver.problem import Floats, SolverOptions
+from ..streams import stream
 from ..uncertainty.posterior import Posterior
 from .mirocals import Arms, Trait, arms
 from .problem import Problem
@@ -65,7 +66,7 @@ def trial_replicates(
     found = np.full((n, len(NAMES)), np.nan)
     count = len(next(iter(draws.values())))
     which = np.arange(n) % count
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "sampling_law")
     for first in range(0, count, 16):
         some = {i: v[first : first + 16] for i, v in draws.items()}
         trials: list[Arms | None] = arms(problem.simulator, some, trait=trait)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ import numpy as np
 from ..errors import InputError
 from ..manifest import manifest, versions
 from ..solver.problem import Floats
+from ..store import digest, write_atomic
+from ..streams import stream
 from ..uncertainty.coordinates import Coordinates
 from ..uncertainty.posterior import Posterior
 from .diagnostics import PROFILE, convergence, informed_directions, jacobian, profiles, verdict
@@ -131,8 +134,6 @@ def _timing(home: Path, seconds: float) -> None:
 
 def design_hash(problem: Problem) -> str:
     """Return a hash of the likelihood: model, start values, targets, sizes, earlier draws."""
-    import hashlib
-
     changed = {k: v for k, v in vars(problem.structure).items() if v != getattr(Structure(), k)}
     published = [{k: v for k, v in vars(t).items() if k not in ("note", "source", "file")} for t in problem.fitted]
     joints = [problem.targets.joints[j] for j in sorted({t.joint for t in problem.fitted if t.joint})]
@@ -141,9 +142,9 @@ def design_hash(problem: Problem) -> str:
         repr(problem.simulator.size), repr(published), repr(changed), repr(problem.coordinates),
         *(repr((j.members, j.correlation.tolist(), j.given, j.given_correlation)) for j in joints),
         *(repr(problem.map.priors[i]) for i in problem.map.ids),
-        *(hashlib.sha256(e.values.tobytes()).hexdigest() for e in problem.earlier),
+        *(sha256(e.values.tobytes()).hexdigest() for e in problem.earlier),
     ]  # fmt: skip
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return digest(*parts)
 
 
 def _numbers(problem: Problem) -> list[tuple[str, float, str, str]]:
@@ -165,9 +166,7 @@ def _optimum(problem: Problem, options: SamplerOptions, home: Path, resume: bool
             if str(f["design"]) == design_hash(problem):
                 return Optimum(f["z"], float(f["log_posterior"]), f["covariance"], f["starts"], int(f["evaluations"]))
     optimum = optimize(problem, options, lambda text: say(f"{problem.stage}: {text}"))
-    temporary = path.with_suffix(".part.npz")
-    np.savez(temporary, design=design_hash(problem), **asdict(optimum))
-    temporary.replace(path)
+    write_atomic(path, lambda stream: np.savez(stream, design=design_hash(problem), **asdict(optimum)))
     return optimum
 
 
@@ -220,7 +219,7 @@ def with_prior_only(
     if not rest:
         return dict(table), ()
     n = len(next(iter(table.values())))
-    rng = np.random.Generator(np.random.Philox(key=np.array([seed, 991], dtype=np.uint64)))
+    rng = stream(seed, "prior_only")
     some = Coordinates.of(problem.simulator.kernel, parameters, ids=rest)
     return {**table, **some.values(rng.random((n, len(rest))), table)}, rest
 
@@ -336,7 +335,7 @@ def _write(
 
 
 def _prior_points(problem: Problem, n: int, seed: int) -> Floats:
-    rng = np.random.Generator(np.random.Philox(key=np.array([seed, 55], dtype=np.uint64)))
+    rng = stream(seed, "prior_point")
     return rng.standard_normal((n, len(problem.coordinates)))
 
 

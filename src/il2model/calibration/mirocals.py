@@ -20,6 +20,7 @@ from ..population.patients import Weighted
 from ..simulation.run import run
 from ..solver.problem import Floats, SolverOptions
 from ..statistics import expected_cox, expected_log_hazard_ratio
+from ..streams import fixed_seed
 from .progression import CUTS, FOLLOW_UP, als_patients, candidates, cumulative
 from .simulator import Simulator
 from .targets import Target
@@ -205,14 +206,14 @@ def full_cohort(simulator: Simulator, table: Mapping[str, Floats], *, il2_spread
     """
     from ..population.patients import Patients
     from ..uncertainty.coordinates import sobol_points
-    from .simulator import IL2_SPREAD, PATIENT_SEED
+    from .simulator import IL2_SPREAD
 
     k, names = simulator.kernel, simulator.names
     c = candidates(simulator, table)[0]
     rows = c.rows.copy()
     if il2_spread:
         patients = Patients(k, simulator.parameters, IL2_SPREAD)
-        drawn = patients.rows(sobol_points(len(rows), patients.width, PATIENT_SEED + 1), table)[0]
+        drawn = patients.rows(sobol_points(len(rows), patients.width, fixed_seed("patients_of_an_arm")), table)[0]
         for i in patients.columns:
             rows[:, i] = drawn[:, i]
     times = np.arange(0, FOLLOW_UP + 1, STEP)

@@ -20,6 +20,7 @@ from ..errors import unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
+from ..streams import fixed_seed
 from ..uncertainty.coordinates import Coordinates, quantile
 from ..uncertainty.posterior import Posterior
 from . import imodals, mirocals, pk, progression
@@ -191,7 +192,7 @@ class Problem:
         """Share of 512 points of the prior whose parameters the model refuses or cannot run."""
         from ..uncertainty.coordinates import sobol_points
 
-        u = sobol_points(512, len(self.coordinates), 7)
+        u = sobol_points(512, len(self.coordinates), fixed_seed("refused_share"))
         from scipy.special import ndtri
 
         rows = self.simulator.rows(self.table(ndtri(np.clip(u, 1e-12, 1 - 1e-12))))

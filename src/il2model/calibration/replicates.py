@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..solver.problem import Floats
+from ..streams import stream
 from ..trials.analysis import TrialData, hazard_ratios, interaction_model
 from ..trials.replicate import death_times, seen
 from .mirocals import Arms, analyses
@@ -47,7 +48,7 @@ def trial_analyses(data: TrialData) -> dict[str, float]:
 
 def sampling_law(a: Arms, n: int, seed: int) -> dict[str, Mapping[str, float] | Floats | tuple[str, ...]]:
     """Return SD, bias against the infinite trial, and correlations of the analyses over n random trials."""
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "predicted_trial")
     table = np.array([[r[name] for name in NAMES] for r in (replicate(a, rng) for _ in range(n))])
     expected = analyses(a)
     whole = table[np.isfinite(table).all(axis=1)]

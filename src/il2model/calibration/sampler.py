@@ -21,6 +21,7 @@ import numpy as np
 
 from ..errors import InputError, SimulationError
 from ..solver.problem import Floats
+from ..streams import fixed_seed, random_state, stream
 from .problem import Posed
 
 #: Builds the problem in a worker process: a picklable callable without arguments.
@@ -261,7 +262,7 @@ def run_ensemble(
     settings = _fingerprint(problem, options, start, number)
     state, kept, kept_value, accepted, done = _restored(path, settings)
     if state is None:
-        rng = np.random.RandomState(np.random.MT19937(np.random.SeedSequence([options.seed, number])))
+        rng = random_state(options.seed, number)
         x = rng.standard_normal((options.walkers, d))
         if isinstance(start, np.ndarray):
             x = start
@@ -299,7 +300,7 @@ def _fingerprint(problem: Posed, options: SamplerOptions, start: Optimum | Float
     """Return a hash of what a chain depends on."""
     parts: dict[str, Any] = {k: v for k, v in asdict(options).items() if k not in ("checkpoint", "ensembles", "starts")}
     parts |= {"coordinates": problem.coordinates, "number": number}
-    probe = np.random.default_rng(0).standard_normal((2, len(problem.coordinates))) * 0.1
+    probe = stream(fixed_seed("probe"), "probe").standard_normal((2, len(problem.coordinates))) * 0.1
     parts["likelihood"] = [f"{v:.6g}" for v in problem.log_likelihood(probe)]
     where = start if start is None or isinstance(start, np.ndarray) else start.z
     parts["start"] = None if where is None else [f"{v:.6g}" for v in where.ravel()]

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..solver.problem import Floats
+from ..streams import fixed_seed, stream
 from .likelihood import joint_moments, log_likelihood
 from .problem import Posed, Problem
 from .sampler import Optimum, SamplerOptions, optimize, run_ensemble
@@ -74,7 +75,7 @@ def synthetic(problem: Problem, predicted: Mapping[str, Floats], rng: np.random.
 def _bank(stage: str, results: str | None, size: Size, n: int = 2000) -> tuple[Floats, dict[str, Floats]]:
     """Return n points of the prior and their predictions."""
     problem = Problem.pose(stage, size=size, results=results)
-    z = np.random.default_rng(5).standard_normal((n, len(problem.coordinates)))
+    z = stream(fixed_seed("emulator_bank"), "emulator_bank").standard_normal((n, len(problem.coordinates)))
     parts = [problem.predict(problem.table(z[k : k + 50])) for k in range(0, n, 50)]
     return z, {id: np.concatenate([p[id] for p in parts]) for id in parts[0]}
 
@@ -156,7 +157,7 @@ def _rank_of(
 
 def _emulated_rank(stage: str, results: str | None, seed: int, size: Size, number: int) -> Floats:
     """Return the ranks of one synthetic trial, with the emulator in place of the model."""
-    rng = np.random.default_rng([seed, number])
+    rng = stream(seed, "synthetic_trial", number)
     whole, _ = emulator(stage, results, size)
     truth = rng.standard_normal((1, len(whole.coordinates)))
     again = replace(whole, targets=synthetic(whole.problem, whole.predict(truth), rng))
@@ -166,7 +167,7 @@ def _emulated_rank(stage: str, results: str | None, seed: int, size: Size, numbe
 
 def _rank(stage: str, results: str | None, seed: int, size: Size, number: int) -> Floats:
     """Return the ranks of one synthetic trial of the reduced cohort."""
-    rng = np.random.default_rng([seed, number])
+    rng = stream(seed, "synthetic_trial", number)
     problem = Problem.pose(stage, size=size, results=results)
     while True:
         truth = rng.standard_normal((1, len(problem.coordinates)))

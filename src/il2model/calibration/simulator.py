@@ -13,10 +13,11 @@ from ..population.patients import Patients
 from ..simulation.run import run
 from ..solver.kernel import Kernel
 from ..solver.problem import Floats, SolverOptions
+from ..streams import fixed_seed
 from ..uncertainty.coordinates import Coordinates
 
 #: Seed of the quasi-random patients: part of the likelihood, so that it is one function.
-PATIENT_SEED = 20251
+PATIENT_SEED = fixed_seed("patients_of_a_fit")
 #: Between-patient spread that acts on the IL-2 half.
 IL2_SPREAD = ("treg_share_untreated", "il2_clearance", "treg_division_max")
 

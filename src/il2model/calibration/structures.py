@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..solver.problem import Floats
+from ..streams import stream
 from .likelihood import joint_moments, log_likelihood
 from .mirocals import Trait
 from .problem import Problem, Structure
@@ -88,7 +89,7 @@ def evidence(problem: Problem, n: int, seed: int = 1, block: int = 64) -> Eviden
     if problem.stage != "mirocals":
         best = optimize(problem, SamplerOptions(starts=4, seed=seed))
         law = multivariate_t(best.z[first:], 1.3 * best.covariance[first:, first:], df=6, seed=seed)
-        near = np.random.default_rng(seed).random(n) < 0.8
+        near = stream(seed, "importance").random(n) < 0.8
         z[near, first:] = law.rvs(int(near.sum()))
         smooth = z[:, first:]
         prior = -0.5 * (smooth**2).sum(axis=1) - 0.5 * (d - first) * np.log(2 * np.pi)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +9,7 @@ from functools import cache
 import sympy as sp
 
 from ..errors import ModelError, unknown_name
+from ..store import digest
 from . import effectors, il2_pk, inflammation, motor_neuron, receptors, survival, treg
 from .dimensions import check_dimensions
 from .language import Constraint, Expr, Kind, Quantity, Route, Submodel
@@ -61,7 +61,7 @@ class Model:
         for table in (self.constants, self.derived, self.equations, self.baseline, self.observables):
             parts += [f"{k}={sp.srepr(e)}" for k, e in table.items()]
         parts += [f"{c.id}:{sp.srepr(c.expression)}:{c.strict}" for c in self.constraints]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        return digest(*parts)
 
 
 def _ordered(table: dict[str, Expr], what: str) -> dict[str, Expr]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from ..errors import unknown_name
+from ..store import digest
 from ..units import factor
 from .record import Parameter
 
@@ -95,5 +95,4 @@ class ParameterSet(Mapping[str, float]):
 
     def fingerprint(self) -> str:
         """Return a hash of all ids, values and units."""
-        text = "\n".join(f"{i}={v!r} {self.records[i].unit}" for i, v in sorted(self.values_.items()))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return digest(*(f"{i}={v!r} {self.records[i].unit}" for i, v in sorted(self.values_.items())))

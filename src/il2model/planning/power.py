@@ -12,11 +12,12 @@ from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..solver.problem import Floats
 from ..statistics import log_rank
+from ..streams import derived_seed, stream
 from ..trials.analysis import cafs
 from ..trials.design import TrialDesign
 from ..trials.pool import build_pool
 from ..trials.replicate import draw_trial
-from ..trials.run import posterior_sets, stream
+from ..trials.run import posterior_sets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,15 +108,13 @@ def power_study(
         found: dict[tuple[int, str], list[tuple[float, float]]] = {}
         deaths: dict[int, list[float]] = {}
         for k, one in enumerate(sets):
-            people = build_pool(enriched, size, seed=seed + 1000 * k, parameters=one, threads=threads)
+            people = build_pool(enriched, size, seed=derived_seed(seed, "pool", k), parameters=one, threads=threads)
             if hazard_ratio is not None:
                 people = people.with_hazard_ratio(hazard_ratio)
             for n in sizes:
                 sized = enriched.sized(n)
                 for r in range(k, replicates, len(sets)):
-                    data = draw_trial(
-                        people, sized, stream(seed, 10_000_000 * (number + 1) + 100_000 * sizes.index(n) + r)
-                    )
+                    data = draw_trial(people, sized, stream(seed, "power", number, sizes.index(n), r))
                     deaths.setdefault(n, []).append(float(data.died.sum()))
                     for endpoint in endpoints:
                         found.setdefault((n, endpoint), []).append(_test(data, endpoint))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel
+from ..streams import keyed_uniforms
 from ..uncertainty.coordinates import SETTLED
 from .patients import Patients
 
@@ -31,14 +32,6 @@ DESIGNS: Mapping[str, bool] = {"mirocals": True, "unselected": False}
 LABELS = ("age", "male", "bulbar")
 _TRIES = 200
 _CHUNK = 8192
-
-
-def keyed_uniforms(seed: int, stream: int, first: int, count: int, width: int) -> Floats:
-    """Return (count, width) uniforms of subjects first..first+count; each has its own stretch of the stream."""
-    per_subject = 4 * -(-width // 4)  # the generator moves in blocks of four
-    generator = np.random.Philox(key=np.array([seed, stream], dtype=np.uint64))
-    generator.advance(first * per_subject // 4)
-    return np.asarray(np.random.Generator(generator).random((count, per_subject))[:, :width])
 
 
 @dataclass(frozen=True)
@@ -242,7 +235,7 @@ class _Sampler:
         labels = {name: np.empty(count) for name in LABELS}
         waiting, screened = np.arange(count), 0
         for attempt in range(_TRIES):
-            u = keyed_uniforms(seed, attempt, first, count, self.width)[waiting]
+            u = keyed_uniforms(seed, "patient", attempt, first, count, self.width)[waiting]
             rows = self.patients.rows(u[:, : self.patients.width])[0]
             extra = self.labels(u)
             kept = self.included(rows, u[:, -1]) if screening else np.full(len(rows), True)

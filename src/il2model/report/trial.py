@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .._version import __version__
+from ..store import write_atomic, write_json
 from ..trials.run import TrialResult
 from .calibration import short
 from .embed import embedded
@@ -32,7 +33,7 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
         coords={"day": result.days},
         attrs={"names": json.dumps(result.names), "arms": json.dumps([a.name for a in result.design.arms])},
     )
-    data.to_netcdf(folder / "replicates.nc", engine="scipy")
+    write_atomic(folder / "replicates.nc", data.to_netcdf(engine="scipy"))
     figure = result.plot()
     figure.savefig(folder / "trial.png", dpi=140)
     environment = Environment(loader=PackageLoader("il2model.report"), autoescape=select_autoescape())
@@ -57,7 +58,5 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
         refused=result.refused,
         manifest=json.dumps(dict(result.manifest), indent=1),
     )  # fmt: skip
-    page = folder / "index.html"
-    page.write_text(html, encoding="utf8")
-    (folder / "manifest.json").write_text(json.dumps(dict(result.manifest), indent=1) + "\n", encoding="utf8")
-    return page
+    write_json(folder / "manifest.json", dict(result.manifest))
+    return write_atomic(folder / "index.html", html)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+
+from ..store import digest, write_atomic
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -38,16 +39,13 @@ def _usable(folder: Path) -> Path:
 @cache
 def source_hash(*folders: str) -> str:
     """Return a hash of the Python sources in these folders of the package."""
-    digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted((_PACKAGE / folder).glob("*.py")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+    sources = (p for folder in folders for p in sorted((_PACKAGE / folder).glob("*.py")))
+    return digest(*(p.name.encode() + b"\0" + p.read_bytes() for p in sources), separator="")
 
 
 def text_hash(*parts: str) -> str:
     """Return a hash of some texts."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return digest(*parts, separator="\0")
 
 
 def read(name: str) -> bytes | None:
@@ -60,18 +58,9 @@ def read(name: str) -> bytes | None:
 
 def write(name: str, content: bytes | str) -> Path:
     """Store a file; several processes may do so at once, each leaves a whole one."""
-    data = content.encode() if isinstance(content, str) else content
     folder = cache_dir()
     folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        os.replace(temporary, folder / name)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return folder / name
+    return write_atomic(folder / name, content)
 
 
 def entries() -> list[Path]:

@@ -13,8 +13,9 @@ from ..api import simulate
 from ..dosing.regimen import Regimen
 from ..errors import IncompleteWarning, InputError, SimulationError
 from ..parameters import ParameterSet, load_parameters
-from ..population.cohort import Cohort, keyed_uniforms
+from ..population.cohort import Cohort
 from ..solver.problem import Floats, Ints, SolverOptions
+from ..streams import keyed_uniforms
 from .design import MEASURED, Arm, TrialDesign
 
 #: Days between the points of a survival curve.
@@ -208,9 +209,9 @@ def _patterns(plan: Regimen, adherence: float, n: int, seed: int) -> tuple[list[
     """Return regimens with doses missed at random, and the one of each patient."""
     if adherence >= 1 or not plan.doses:
         return [plan], np.zeros(n, np.int64)
-    u = keyed_uniforms(seed, 7001, 0, PATTERNS, len(plan.doses))
+    u = keyed_uniforms(seed, "missed_doses", None, 0, PATTERNS, len(plan.doses))
     plans = [plan.skip([int(i) for i in np.flatnonzero(row > adherence)]) for row in u]
-    return plans, (keyed_uniforms(seed, 7002, 0, n, 1)[:, 0] * PATTERNS).astype(np.int64)
+    return plans, (keyed_uniforms(seed, "missed_pattern", None, 0, n, 1)[:, 0] * PATTERNS).astype(np.int64)
 
 
 def _with_agent(cohort: Cohort, arm: Arm) -> Cohort:

@@ -16,6 +16,7 @@ from ..manifest import manifest
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
+from ..streams import checked_seed, derived_seed, stream
 from ..uncertainty.posterior import Posterior, stored
 from .analysis import HIGH, LOW, TrialData
 from .design import TrialDesign
@@ -167,8 +168,7 @@ def run_trial(
         raise InputError(f"replicates is {replicates}; it must be a whole number from 1 to 1000000.")
     if draws is not None and not 1 <= draws <= 10_000:
         raise InputError(f"draws is {draws}; it must be a whole number from 1 to 10000.")
-    if seed < 0:
-        raise InputError("The seed must be zero or more.")
+    checked_seed(seed)
     if pool is not None and not 2 <= pool <= 1_000_000:
         raise InputError(f"The pool has {pool} patients; it needs 2 to 1000000.")
     if hazard_ratio is not None and not 0 < hazard_ratio < 100:
@@ -195,7 +195,7 @@ def run_trial(
     first_covariates: Mapping[str, Floats] = {}
     for number, one in enumerate(sets):
         # the patients of a draw are his own: the pool's seed goes with the draw
-        people = build_pool(plan, size, seed=seed + 1000 * number, parameters=one, threads=threads)
+        people = build_pool(plan, size, seed=derived_seed(seed, "pool", number), parameters=one, threads=threads)
         if people.hazard[..., -1].max() <= 0:
             raise InputError("No event is possible in this trial: every hazard is zero.")
         refused += people.refused
@@ -210,9 +210,9 @@ def run_trial(
             if saved is not None:
                 rows[k], nulls[k], curves[k] = saved
             else:
-                data = draw_trial(people, plan, stream(seed, 2 * k))
+                data = draw_trial(people, plan, stream(seed, "replicate", k))
                 rows[k], curves[k] = analyse(data, plan), _km(data, plan, days)
-                null = draw_trial(empty, plan, stream(seed, 2 * k + 1))
+                null = draw_trial(empty, plan, stream(seed, "replicate_without_effect", k))
                 nulls[k] = analyse(null, plan)
                 store.put(k, rows[k], nulls[k], curves[k])
             done += 1
@@ -242,11 +242,6 @@ def posterior_sets(values: ParameterSet, draws: int, seed: int) -> list[Paramete
         some = Coordinates.of(builtin_kernel(), values)
         table = some.values(sobol_points(draws, len(some.ids), seed))
     return [values.replace({i: float(v[k]) for i, v in table.items()}) for k in range(draws)]
-
-
-def stream(seed: int, number: int) -> np.random.Generator:
-    """Return the random stream of one replicate."""
-    return np.random.Generator(np.random.Philox(key=np.array([seed, 900_000_000 + number], dtype=np.uint64)))
 
 
 def _km(data: TrialData, design: TrialDesign, days: Floats) -> Floats:

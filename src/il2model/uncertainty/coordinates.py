@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..parameters import Distribution, Parameter, ParameterSet
 from ..solver.kernel import Kernel
+from ..streams import stream
 from ..units import factor
 
 Floats = NDArray[np.float64]
@@ -240,5 +241,5 @@ def sobol_points(n: int, dimensions: int, seed: int) -> Floats:
     from scipy.stats import qmc
 
     power = max(0, int(np.ceil(np.log2(max(n, 1)))))
-    points: Floats = qmc.Sobol(dimensions, seed=np.random.default_rng(seed)).random_base2(power)
+    points: Floats = qmc.Sobol(dimensions, seed=stream(seed, "sobol")).random_base2(power)
     return points[:n]

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..resources import data_dir
+from ..store import write_atomic
+from ..streams import stream
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +76,7 @@ class Posterior:
 
     def pick(self, n: int, seed: int) -> NDArray[np.int64]:
         """Return n draws, without repetition as long as there are enough."""
-        rng = np.random.Generator(np.random.Philox(key=np.array([seed, 77], dtype=np.uint64)))
+        rng = stream(seed, "posterior")
         full, rest = divmod(n, len(self))
         return np.concatenate([*(rng.permutation(len(self)) for _ in range(full)), rng.permutation(len(self))[:rest]])
 
@@ -98,9 +100,7 @@ class Posterior:
                 "manifest": json.dumps(dict(self.manifest)),
             },
         )
-        temporary = path.with_suffix(".part")
-        data.to_netcdf(temporary, engine="scipy")
-        temporary.replace(path)
+        write_atomic(path, data.to_netcdf(engine="scipy"))
 
     @classmethod
     def load(cls, fit: str = "mirocals", folder: str | Path | None = None) -> Posterior:
