@@ -40,12 +40,12 @@ class Stiff:
     def model(self):
         """The problem as a page of the model layer; start values are parameters."""
         m = Submodel(self.name, self.name)
-        states = [m.state(f"y{k + 1}", "1", f"y{k + 1}", scale=s, steady=False) for k, s in enumerate(self.scale)]
+        states = [m.state(f"y{k + 1}", "1", f"y{k + 1}", scale=s) for k, s in enumerate(self.scale)]
         for id in self.constants:
             m.parameter(id, "1/day", id)
         starts = [m.parameter(f"start_{k + 1}", "1", f"start of y{k + 1}") for k in range(len(states))]
         for s, rate, start in zip(states, self.expressions(), starts, strict=True):
-            m.equations[s.name], m.baseline[s.name] = rate, start
+            m.equation(s, rate, baseline=start, untreated=None)
         return m
 
     def functions(self):

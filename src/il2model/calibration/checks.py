@@ -28,7 +28,7 @@ def untreated_residual(simulator: Simulator, table: Mapping[str, Floats]) -> Flo
     """Return how far the untreated immune and glial state moves in 28 days without drug, (set,), relative."""
     k = simulator.kernel
     rows = simulator.rows(table)
-    steady = np.array([i for i, s in enumerate(k.blueprint.states) if s.id in _steady(simulator)])
+    steady = np.array(k.blueprint.steady)
     constants = k.constants(rows)
     start = k.baseline(rows, constants)[:, steady]
     result = run(
@@ -37,11 +37,6 @@ def untreated_residual(simulator: Simulator, table: Mapping[str, Floats]) -> Flo
     )  # fmt: skip
     scale = np.array(k.blueprint.scales)[steady]
     return np.asarray(np.abs((result.states[:, 0][:, steady] - start) / scale).max(axis=1))
-
-
-def _steady(simulator: Simulator) -> set[str]:
-    moving = {"motor_units", "motor_units_respiratory", "cumulative_hazard", "il2_absorbed"}
-    return {s.id for s in simulator.kernel.blueprint.states} - moving
 
 
 def ccl2_and_treg(simulator: Simulator, table: Mapping[str, Floats], block: int = 256) -> dict[str, Floats]:

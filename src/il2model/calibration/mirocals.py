@@ -178,13 +178,11 @@ def _patients(
     constants = k.constants(shown)
     base = k.baseline(shown, constants)
     hazards = []
+    # damage moves a patient along his untreated course: at a loss rate of one, the clock is rate x integral
+    clock = shown.copy()
+    clock[:, column("motor_unit_loss_rate")] = 1.0
     for course, glia in ((np.broadcast_to(times, integral.shape), np.ones_like(inflamed)), (integral, inflamed)):
-        states = np.repeat(base[:, None, :], len(times), axis=1)
-        loss = rate[:, None] * course
-        states[:, :, k.index("motor_units")] *= np.exp(-loss)
-        states[:, :, k.index("motor_units_respiratory")] *= np.exp(
-            -rows[:, column("respiratory_ratio")][:, None] * loss
-        )
+        states = k.untreated(clock, constants, rate[:, None] * course, base)
         states[:, :, k.index("microglia_inflammatory")] = glia
         hazards.append(hazard_of(simulator, states, shown, constants))
     survival = [np.exp(-cumulative(h, times)) for h in hazards]

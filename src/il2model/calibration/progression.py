@@ -58,7 +58,7 @@ def predict(simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Ta
     joint = value["hazard_per_point"] + SVC_PER_POINT * value["hazard_per_percent"]
     found: dict[str, list[Floats | float]] = {t.id: [] for t in targets}
     for number, c in enumerate(candidates(simulator, table)):
-        seen, _ = patients.natural_course(c.rows, days)
+        seen = patients.natural_course(c.rows, days)
         survival = np.exp(-cumulative(seen["hazard"], days))
         slope = {i: (seen[i][:, year] - seen[i][:, 0]) / YEAR * MONTH for i in ("alsfrs_r", "svc", "motor_units")}
         high = c.pnfh > CUTS[1]

@@ -1,8 +1,8 @@
 """The same equations as plain Python text: readable, and an independent check.
 
 The scalar functions `rhs` and `jacobian` serve SciPy as they are and Numba after
-compilation; `constants`, `baseline`, `margins` and `observables` work on whole
-columns of subjects through NumPy.
+compilation; `constants`, `baseline`, `untreated`, `margins`, `limits` and
+`observables` work on whole columns of subjects through NumPy.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 from sympy.printing.pycode import PythonCodePrinter
 
+from ..model.language import TIME
+
 if TYPE_CHECKING:
     from ..model.assembly import Model
+    from ..model.limits import Limit
 
 
 class power(sp.Function):  # noqa: N801 - printed as it is written
@@ -93,6 +96,7 @@ FIXED = {fixed!r}
 INPUTS = {inputs!r}
 OBSERVABLES = {observables!r}
 CONSTRAINTS = {constraints!r}
+LIMITS = {limits!r}
 
 
 def power(base, exponent):
@@ -109,6 +113,16 @@ def _columns():
         return np.where(base > 0.0, np.abs(base) ** exponent, 0.0)
 
     return np.exp, np.log, column_power
+
+
+def _side(root, slope):
+    """Lowest and highest value where a condition is linear: beyond its root on one side."""
+    return np.where(slope > 0.0, root, -np.inf), np.where(slope < 0.0, root, np.inf)
+
+
+def _between(a, b):
+    """Lowest and highest value where a condition is quadratic: between its roots."""
+    return np.minimum(a, b), np.maximum(a, b)
 
 '''
 
@@ -127,54 +141,93 @@ def _vector_function(name: str, doc: str, arguments: str, lines: list[str], resu
 
 def write_plain(model: Model, fixed: tuple[str, ...]) -> str:
     """Return the text of the plain module of `model`; `fixed` is the kernel's order of fixed terms."""
-    show = _Printer().doprint
-    names = tuple(model.constants)
-    text = _HEAD.format(
+    head = _HEAD.format(
         name=model.name,
         states=model.states,
         parameters=model.parameters,
-        constants=names,
+        constants=tuple(model.constants),
         fixed=fixed,
         inputs=model.inputs,
         observables=tuple(model.observables),
         constraints=tuple(c.id for c in model.constraints),
+        limits=tuple(model.limits),
     )
-    text += _COLUMNS
-    p_first, f_first = "p[..., 0]", "y[..., 0]"
+    columns = _column_functions(model) + _untreated(model) + _observables(model)
+    return head + _COLUMNS + columns + _scalar_functions(model, fixed)
 
-    def assign(table: Mapping[str, sp.Expr], which: Iterable[str]) -> list[str]:
-        return [f"    {n} = {show(_powers(table[n]))}" for n in which]
 
-    used = _symbols(model.constants.values())
-    lines = _unpack("p", model.parameters, used, "..., ") + assign(model.constants, names)
-    text += _vector_function(
-        "constants", "Closed form of the untreated state; p is (..., parameter).", "p", lines, list(names), p_first
+def _show(expr: sp.Expr) -> str:
+    return str(_Printer().doprint(_powers(expr)))
+
+
+def _assign(table: Mapping[str, sp.Expr], which: Iterable[str]) -> list[str]:
+    return [f"    {name} = {_show(table[name])}" for name in which]
+
+
+def _fixed_columns(model: Model, used: set[str]) -> list[str]:
+    return _unpack("p", model.parameters, used, "..., ") + _unpack("c", model.constants, used, "..., ")
+
+
+def _column_functions(model: Model) -> str:
+    """What follows from the parameters alone: constants, baseline, margins, limits."""
+    names, first = tuple(model.constants), "p[..., 0]"
+    lines = _unpack("p", model.parameters, _symbols(model.constants.values()), "..., ")
+    lines += _assign(model.constants, names)
+    text = _vector_function(
+        "constants", "Closed form of the untreated state; p is (..., parameter).", "p", lines, list(names), first
     )
-
-    for name, doc, table in (
-        ("baseline", "Initial states; c is (..., constant).", model.baseline),
-        (
-            "margins",
-            "Conditions on the parameters; each must be positive.",
-            {c.id: c.expression for c in model.constraints},
-        ),
+    margins = [c.expression for c in model.constraints]
+    limits = [limit for some in model.limits.values() for limit in some]
+    sides = [e for limit in limits for e in (*limit.roots, limit.slope)]
+    start = list(model.baseline.values())
+    for name, doc, used, results in (
+        ("baseline", "Initial states; c is (..., constant).", start, [_show(e) for e in start]),
+        ("margins", "Conditions on the parameters; each must be positive.", margins, [_show(e) for e in margins]),
+        ("limits", "Lowest and highest value that each condition leaves.", sides, [_sides(x) for x in limits]),
     ):
-        used = _symbols(table.values())
-        lines = _unpack("p", model.parameters, used, "..., ") + _unpack("c", names, used, "..., ")
-        results = [show(_powers(e)) for e in table.values()]
-        text += _vector_function(name, doc, "p, c", lines, results, p_first)
+        text += _vector_function(name, doc, "p, c", _fixed_columns(model, _symbols(used)), results, first)
+    return text
 
+
+def _sides(limit: Limit) -> str:
+    """The lowest and the highest value as text."""
+    roots = [_show(root) for root in limit.roots]
+    if len(roots) == 2:
+        return f"*_between({roots[0]}, {roots[1]})"
+    return f"*_side({roots[0]}, {_show(limit.slope)})"
+
+
+def _untreated(model: Model) -> str:
+    """The untreated course; what does not move is its value on day 0."""
+    moving = {s: e for s, e in model.untreated.items() if s not in model.steady}
+    used = _symbols(e for e in moving.values() if e is not None)
+    lines = [
+        f"def untreated(y, {TIME}, p, c):",
+        '    """States (..., time, state) without drug from y (..., 1, state) on day 0, time in days (..., time)."""',
+        "    exp, log, power = _columns()",
+        f"    states = np.empty((*np.shape({TIME}), {len(model.states)}))",
+        "    states[...] = y",
+        *_unpack("y", model.states, used, "..., "),
+        *_fixed_columns(model, used),
+    ]
+    for i, state in enumerate(model.states):
+        if state in moving:
+            course = moving[state]
+            lines.append(f"    states[..., {i}] = {'np.nan' if course is None else _show(course)}")
+    return "\n".join([*lines, "    return states"]) + "\n\n"
+
+
+def _observables(model: Model) -> str:
     needed = _needed(_symbols(model.observables.values()), model.derived)
     used = _symbols(model.observables.values(), [model.derived[n] for n in needed])
     lines = _unpack("y", model.states, used, "..., ") + _unpack("u", model.inputs, used, "..., ")
-    lines += _unpack("p", model.parameters, used, "..., ") + _unpack("c", names, used, "..., ")
-    lines += assign(model.derived, needed)
-    results = [show(_powers(e)) for e in model.observables.values()]
-    text += _vector_function("observables", "What assays and clinics read.", "y, u, p, c", lines, results, f_first)
-    return text + _scalar_functions(model, fixed, show)
+    lines += _fixed_columns(model, used) + _assign(model.derived, needed)
+    results = [_show(e) for e in model.observables.values()]
+    return _vector_function("observables", "What assays and clinics read.", "y, u, p, c", lines, results, "y[..., 0]")
 
 
-def _scalar_functions(model: Model, fixed: tuple[str, ...], show: Any) -> str:
+def _scalar_functions(model: Model, fixed: tuple[str, ...]) -> str:
+    show = _Printer().doprint
     equations = {s: _powers(e) for s, e in model.equations.items()}
     needed = _needed(_symbols(equations.values()), model.derived)
     derived = {n: _powers(model.derived[n]) for n in needed}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import sympy as sp
 
@@ -12,7 +13,8 @@ from ..errors import ModelError, unknown_name
 from ..store import digest
 from . import effectors, il2_pk, inflammation, motor_neuron, receptors, survival, treg
 from .dimensions import check_dimensions
-from .language import Constraint, Expr, Kind, Quantity, Route, Submodel
+from .language import TIME, Constraint, Expr, Kind, Quantity, Route, Submodel, ordered
+from .limits import Limit, solve_all
 
 #: The mechanisms of the built-in model, in the order of the documents.
 PAGES: tuple[Callable[[], Submodel], ...] = (
@@ -41,12 +43,18 @@ class Model:
     derived: Mapping[str, Expr]  # in order of evaluation
     equations: Mapping[str, Expr]
     baseline: Mapping[str, Expr]
+    untreated: Mapping[str, Expr | None]  # of TIME and the states on day 0; None has no closed form
     scales: tuple[float, ...]
     observables: Mapping[str, Expr]
     constraints: tuple[Constraint, ...]
+    limits: Mapping[str, tuple[Limit, ...]]  # by parameter, in the order in which they are drawn
     routes: Mapping[str, Route]
-    steady: frozenset[str]
     resettable: frozenset[str]
+
+    @property
+    def steady(self) -> frozenset[str]:
+        """States that do not move without drug."""
+        return frozenset(s for s, course in self.untreated.items() if course == sp.Symbol(s))
 
     def quantity(self, id: str) -> Quantity:
         """Return the quantity called `id`; raise UnknownNameError with the nearest name."""
@@ -64,28 +72,6 @@ class Model:
         return digest(*parts)
 
 
-def _ordered(table: dict[str, Expr], what: str) -> dict[str, Expr]:
-    """Sort definitions so that each one follows those it uses."""
-    done: dict[str, Expr] = {}
-    active: list[str] = []
-
-    def visit(id: str) -> None:
-        if id in done:
-            return
-        if id in active:
-            raise ModelError(f"The {what} {' -> '.join([*active, id])} depend on themselves.")
-        active.append(id)
-        for name in sorted(s.name for s in table[id].free_symbols):
-            if name in table:
-                visit(name)
-        active.pop()
-        done[id] = table[id]
-
-    for id in table:
-        visit(id)
-    return done
-
-
 def _check_symbols(
     quantities: Mapping[str, Quantity], tables: Mapping[str, tuple[Mapping[str, Expr], set[Kind]]]
 ) -> None:
@@ -99,71 +85,90 @@ def _check_symbols(
                     raise ModelError(f"{what} {id!r} uses the {kind} {symbol.name!r}, which it may not.")
 
 
-def assemble(pages: Iterable[Submodel], name: str = "il2model") -> Model:
-    """Join `pages` into a Model; check symbols, cycles and the units of every term.
+def _joined(pages: Iterable[Submodel], attribute: str) -> dict[str, Any]:
+    return {k: v for page in pages for k, v in getattr(page, attribute).items()}
 
-    Raises
-    ------
-    ModelError
-        If a symbol is undeclared or declared twice, definitions are circular, a
-        state has no equation, or a term has another unit than its equation.
-    """
-    pages = list(pages)
+
+def _declared(pages: Iterable[Submodel]) -> dict[str, Quantity]:
     quantities: dict[str, Quantity] = {}
     for page in pages:
         for id, quantity in page.quantities.items():
             if id in quantities:
                 raise ModelError(f"{id!r} is declared by {quantities[id].submodel!r} and by {page.id!r}.")
             quantities[id] = quantity
+    return quantities
+
+
+def _check_untreated(untreated: Mapping[str, Expr | None]) -> None:
+    for state, course in untreated.items():
+        if course is not None and sp.simplify(course.subs(TIME, 0) - sp.Symbol(state)) != 0:
+            raise ModelError(f"The untreated course of {state!r} is {course}; on day 0 it must be {state} itself.")
+
+
+def assemble(pages: Iterable[Submodel], name: str = "il2model") -> Model:
+    """Join `pages` into a Model; check symbols, cycles, limits and the units of every term.
+
+    Raises
+    ------
+    ModelError
+        If a symbol is undeclared or declared twice, definitions are circular, a
+        state has no equation, a limit cannot be solved for its parameter, or a term
+        has another unit than its equation.
+    """
+    pages = list(pages)
+    quantities = _declared(pages)
 
     def of(kind: Kind) -> tuple[str, ...]:
         return tuple(q.id for q in quantities.values() if q.kind is kind)
 
-    def joined(attribute: str) -> dict[str, Expr]:
-        return {k: v for page in pages for k, v in getattr(page, attribute).items()}
-
     states = of(Kind.STATE)
-    equations, baseline = joined("equations"), joined("baseline")
+    equations, baseline, untreated = (_joined(pages, a) for a in ("equations", "baseline", "untreated"))
     for state in states:
         if state not in equations:
             raise ModelError(f"The state {state!r} has no equation.")
-    constants = _ordered(joined("constants"), "constants")
-    derived = _ordered(joined("derived"), "derived quantities")
-    observables = joined("observables")
+    constants = ordered(_joined(pages, "constants"), "constants")
+    derived = ordered(_joined(pages, "derived"), "derived quantities")
+    observables = _joined(pages, "observables")
     constraints = tuple(c for page in pages for c in page.constraints)
 
     fixed = {Kind.PARAMETER, Kind.CONSTANT}
     moving = fixed | {Kind.STATE, Kind.INPUT, Kind.DERIVED}
+    time = Quantity(TIME.name, Kind.TIME, "day", "days since day 0", "t", "")
     _check_symbols(
-        quantities,
+        {**quantities, time.id: time},
         {
             "The constant": (constants, fixed),
             "The baseline of": (baseline, fixed),
             "The constraint": ({c.id: c.expression for c in constraints}, fixed),
+            "The untreated course of": (
+                {k: v for k, v in untreated.items() if v is not None},
+                fixed | {Kind.STATE, Kind.TIME},
+            ),
             "The derived quantity": (derived, moving),
             "The equation of": (equations, moving),
             "The observable": (observables, moving),
         },
     )
-    inputs = of(Kind.INPUT)
-    defaults = {k: v for page in pages for k, v in page.input_defaults.items()}
+    _check_untreated(untreated)
+    defaults, scales = _joined(pages, "input_defaults"), _joined(pages, "scales")
     model = Model(
         name=name,
         quantities=quantities,
         pages=tuple((page.id, page.title) for page in pages),
         states=states,
         parameters=of(Kind.PARAMETER),
-        inputs=inputs,
-        input_defaults=tuple(defaults[i] for i in inputs),
+        inputs=of(Kind.INPUT),
+        input_defaults=tuple(defaults[i] for i in of(Kind.INPUT)),
         constants=constants,
         derived=derived,
         equations={s: equations[s] for s in states},
         baseline={s: baseline[s] for s in states},
-        scales=tuple({k: v for page in pages for k, v in page.scales.items()}[s] for s in states),
+        untreated={s: untreated[s] for s in states},
+        scales=tuple(scales[s] for s in states),
         observables=observables,
         constraints=constraints,
+        limits=solve_all(constraints, constants, of(Kind.PARAMETER)),
         routes={r.id: r for page in pages for r in page.routes},
-        steady=frozenset(s for page in pages for s in page.steady),
         resettable=frozenset(s for page in pages for s in page.resettable),
     )
     check_dimensions(model)

@@ -13,6 +13,7 @@ import sympy as sp
 
 from ..errors import ModelError
 from ..units import parse_unit, registry
+from .language import TIME
 
 if TYPE_CHECKING:
     from .assembly import Model
@@ -102,11 +103,12 @@ def check_dimensions(model: Model) -> None:
         if an equation holds a number other than a small integer.
     """
     units = {q.id: unit_of(q.unit) for q in model.quantities.values()}
-    day = unit_of("day")
+    units[TIME.name] = day = unit_of("day")
     expected = {f"constant {k}": (e, units[k]) for k, e in model.constants.items()}
     expected |= {f"derived {k}": (e, units[k]) for k, e in model.derived.items()}
     expected |= {f"observable {k}": (e, units[k]) for k, e in model.observables.items()}
     expected |= {f"baseline of {k}": (e, units[k]) for k, e in model.baseline.items()}
+    expected |= {f"untreated course of {k}": (e, units[k]) for k, e in model.untreated.items() if e is not None}
     expected |= {f"d({k})/dt": (e, _times(units[k], day, -1.0)) for k, e in model.equations.items()}
     for where, (expr, wanted) in expected.items():
         _integers_only(expr, where)

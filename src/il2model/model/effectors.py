@@ -97,6 +97,8 @@ def build() -> Submodel:
         d_E - p_E * S_E0,
         "untreated division of conventional CD4 (set by tconv_division_max) must not exceed tconv_loss_rate.",
         strict=False,
+        limits="tconv_division_max",
+        follows=True,
     )
 
     m.equation(E_b, k_in * E_t - leave * E_b, baseline=E_b0)

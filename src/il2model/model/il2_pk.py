@@ -57,6 +57,8 @@ def build() -> Submodel:
         "il2_distribution_rate",
         k12,
         "il2_clearance / il2_plasma_volume must lie between the two i.v. rates (about 11.7 and 77 per day).",
+        limits="il2_clearance",
+        room=1e-3,
     )
 
     ke, R_b0 = ref("receptor_internalisation", "treg_cd122_untreated")

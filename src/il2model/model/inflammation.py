@@ -49,6 +49,7 @@ def build() -> Submodel:
         "glial_loop_gain",
         1 - r_C * f_M - a_D * phi_max,
         "ccl2_recruitment x csf_ccl2_inflammatory_share + debris_activation x inflammatory_damage_max must be below 1.",
+        limits="debris_activation",
     )
 
     # Tr**n (1 + K) / (Tr**n + K), Tr = tissue Treg x (CD25 per cell)**w_f

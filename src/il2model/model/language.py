@@ -7,14 +7,19 @@ Units are declared here once, checked once at assembly and then dropped.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import sympy as sp
 
+from ..errors import ModelError
+
 #: A SymPy expression (the library has no complete types).
 Expr: TypeAlias = Any
+#: Days since day 0, in `untreated=`.
+TIME = sp.Symbol("time")
 
 
 class Kind(StrEnum):
@@ -26,6 +31,7 @@ class Kind(StrEnum):
     DERIVED = "derived"  # follows from states, inputs and parameters at one time
     INPUT = "input"  # piecewise constant in time, set by the regimen
     OBSERVABLE = "observable"
+    TIME = "time"  # days since day 0, of the untreated course alone
 
 
 @dataclass(frozen=True)
@@ -47,12 +53,20 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Constraint:
-    """A condition `expression > 0` (or `>= 0`) on the parameters, with the sentence of refusal."""
+    """A condition `expression > 0` (or `>= 0`) on the parameters, with the sentence of refusal.
+
+    `limits` is the parameter that the condition bounds once the others are known,
+    `room` the relative distance that drawn values keep from that limit; with
+    `follows` a value that is not drawn is moved to its limit where it lies beyond.
+    """
 
     id: str
     expression: Expr
     sentence: str
     strict: bool = True
+    limits: str | None = None
+    room: float = 0.0
+    follows: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,17 +93,19 @@ class Submodel:
     derived: dict[str, Expr] = field(default_factory=dict)
     equations: dict[str, Expr] = field(default_factory=dict)
     baseline: dict[str, Expr] = field(default_factory=dict)
+    untreated: dict[str, Expr | None] = field(default_factory=dict)
     scales: dict[str, float] = field(default_factory=dict)
     observables: dict[str, Expr] = field(default_factory=dict)
     constraints: list[Constraint] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
     input_defaults: dict[str, float] = field(default_factory=dict)
-    steady: set[str] = field(default_factory=set)
     resettable: set[str] = field(default_factory=set)
 
     def _declare(self, id: str, kind: Kind, unit: str, name: str, latex: str) -> sp.Symbol:
         words = id.replace("_", r"\_")
         quantity = Quantity(id, kind, unit, name, latex or rf"\mathrm{{{words}}}", self.id)
+        if id == TIME.name:
+            raise ModelError(f"{id!r} stands for the days since day 0 in `untreated=`; give the {kind} another id.")
         if id in self.quantities:
             raise ValueError(f"{id!r} is declared twice in {self.id!r}")
         self.quantities[id] = quantity
@@ -103,15 +119,12 @@ class Submodel:
         latex: str = "",
         *,
         scale: float,
-        steady: bool = True,
         reset: bool = False,
     ) -> sp.Symbol:
-        """Declare a state; `scale` is its typical size, `steady` says the baseline is exact,
-        `reset` says that it belongs to the half that evid 3 and 4 set back.
+        """Declare a state; `scale` is its typical size, `reset` says that it belongs to the half
+        that evid 3 and 4 set back.
         """
         self.scales[id] = scale
-        if steady:
-            self.steady.add(id)
         if reset:
             self.resettable.add(id)
         return self._declare(id, Kind.STATE, unit, name, latex)
@@ -135,10 +148,28 @@ class Submodel:
         self.derived[id] = sp.sympify(expr)
         return self._declare(id, Kind.DERIVED, unit, name, latex)
 
-    def equation(self, state: sp.Symbol, rate: Expr, *, baseline: Expr) -> None:
-        """Set d(state)/dt and the untreated value."""
+    def equation(
+        self, state: sp.Symbol, rate: Expr, *, baseline: Expr, untreated: Expr | Literal["steady"] | None = "steady"
+    ) -> None:
+        """Set d(state)/dt, the untreated value on day 0 and the untreated course.
+
+        Parameters
+        ----------
+        state : Symbol
+        rate : expression
+            In the unit of the state per day.
+        baseline : expression
+            The value on day 0, from parameters and constants.
+        untreated : expression, 'steady' or None
+            The course with every input at its default, in closed form: an expression
+            of `TIME` in days (negative before day 0), in which the symbol of a state
+            is its value on day 0. 'steady': the state does not move. None: it moves,
+            and has no closed form.
+        """
         self.equations[state.name] = sp.sympify(rate)
         self.baseline[state.name] = sp.sympify(baseline)
+        steady = isinstance(untreated, str)
+        self.untreated[state.name] = state if steady else None if untreated is None else sp.sympify(untreated)
 
     def observe(self, id: str, unit: str, expr: Expr, name: str, latex: str = "") -> None:
         """Declare what an assay or a clinic reads; an id equal to a state is that state."""
@@ -146,9 +177,36 @@ class Submodel:
         if id not in self.quantities:
             self._declare(id, Kind.OBSERVABLE, unit, name, latex)
 
-    def require(self, id: str, positive: Expr, sentence: str, *, strict: bool = True) -> None:
-        """Refuse parameter sets where `positive` is not above zero (or is below, if not strict)."""
-        self.constraints.append(Constraint(id, sp.sympify(positive), sentence, strict))
+    def require(
+        self,
+        id: str,
+        positive: Expr,
+        sentence: str,
+        *,
+        strict: bool = True,
+        limits: str | None = None,
+        room: float = 1e-6,
+        follows: bool = False,
+    ) -> None:
+        """Refuse parameter sets where `positive` is not above zero (or is below, if not strict).
+
+        Parameters
+        ----------
+        id : str
+        positive : expression
+            Of parameters and constants.
+        sentence : str
+            What the refusal says.
+        strict : bool
+        limits : str, optional
+            The parameter that is drawn last of those in `positive`: between what the
+            others leave. `positive` must be linear or quadratic in it.
+        room : float
+            Relative distance that drawn values keep from the limit.
+        follows : bool
+            A value of `limits` that is not drawn moves to the limit where it lies beyond.
+        """
+        self.constraints.append(Constraint(id, sp.sympify(positive), sentence, strict, limits, room, follows))
 
     def route(self, route: Route) -> None:
         """Declare a way to give the drug."""
@@ -158,3 +216,25 @@ class Submodel:
 def ref(*ids: str) -> tuple[sp.Symbol, ...]:
     """Name quantities that other pages declare."""
     return tuple(sp.Symbol(i) for i in ids)
+
+
+def ordered(table: Mapping[str, Expr], what: str) -> dict[str, Expr]:
+    """Sort definitions so that each one follows those it uses; raise ModelError where they are circular."""
+    done: dict[str, Expr] = {}
+    active: list[str] = []
+
+    def visit(id: str) -> None:
+        if id in done:
+            return
+        if id in active:
+            raise ModelError(f"The {what} {' -> '.join([*active, id])} depend on themselves.")
+        active.append(id)
+        for name in sorted(s.name for s in table[id].free_symbols):
+            if name in table:
+                visit(name)
+        active.pop()
+        done[id] = table[id]
+
+    for id in table:
+        visit(id)
+    return done

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from .language import Submodel, ref
+from .language import TIME, Submodel, ref
 from .laws import remaining
 
 
@@ -19,8 +19,8 @@ def build() -> Submodel:
     m = Submodel("motor_neuron", "Motor neurons, neurofilament and function")
     p, s = m.parameter, m.state
 
-    N = s("motor_units", "1", "limb and bulbar motor units left", "N", scale=1, steady=False)
-    R = s("motor_units_respiratory", "1", "respiratory motor units left", "R", scale=1, steady=False)
+    N = s("motor_units", "1", "limb and bulbar motor units left", "N", scale=1)
+    R = s("motor_units_respiratory", "1", "respiratory motor units left", "R", scale=1)
     A1 = s("axonal_debris_1", "1", "axonal debris, first stage, relative", "A_1", scale=1)
     A2 = s("axonal_debris_2", "1", "axonal debris, second stage, relative", "A_2", scale=1)
     P_c = s("csf_pnfh", "pg/mL", "pNFH in CSF", "P_c", scale=2000)
@@ -58,8 +58,8 @@ def build() -> Submodel:
     D = m.derive("damage", "1", 1 - phi + phi * M1 + psi * (E8 - 1), "damage activity relative to untreated", "D")
     x = m.derive("riluzole_factor", "1", ril + (1 - ril) * off, "factor of riluzole on unit loss", "x")
 
-    m.equation(N, -x * k * D * N, baseline=sp.exp(-course))
-    m.equation(R, -x * w * k * D * R, baseline=sp.exp(-w * course))
+    m.equation(N, -x * k * D * N, baseline=sp.exp(-course), untreated=N * sp.exp(-k * TIME))
+    m.equation(R, -x * w * k * D * R, baseline=sp.exp(-w * course), untreated=R * sp.exp(-w * k * TIME))
     m.equation(A1, k_A * (D - A1), baseline=1)
     m.equation(A2, k_A * (A1 - A2), baseline=1)
     m.equation(P_c, k_csf * (P_i * A2 - P_c), baseline=P_i)

@@ -36,8 +36,11 @@ def build() -> Submodel:
     k_in, k_out = ref("lymphocyte_entry_rate", "lymphocyte_exit_rate")
     theta_p0, theta_t0 = ref("occupancy_plasma_untreated", "occupancy_tissue_untreated")
 
-    m.require("treg_affinity_low", Kd_T - Kd_abg, "treg_affinity must be above trimer_affinity.")
-    m.require("treg_affinity_high", Kd_bg - Kd_T, "treg_affinity must be below dimer_affinity.")
+    for id, positive, sentence in (
+        ("treg_affinity_low", Kd_T - Kd_abg, "treg_affinity must be above trimer_affinity."),
+        ("treg_affinity_high", Kd_bg - Kd_T, "treg_affinity must be below dimer_affinity."),
+    ):
+        m.require(id, positive, sentence, limits="treg_affinity", room=1e-3)
     phi0 = m.constant(
         "trimer_share_untreated",
         "1",

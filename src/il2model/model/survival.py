@@ -16,7 +16,7 @@ def build() -> Submodel:
     """Return the page of survival."""
     m = Submodel("survival", "Survival")
     p = m.parameter
-    H = m.state("cumulative_hazard", "1", "cumulative hazard since day 0", "H", scale=1, steady=False)
+    H = m.state("cumulative_hazard", "1", "cumulative hazard since day 0", "H", scale=1)
 
     h0 = p("hazard_reference", "1/day", "hazard at the reference function, on riluzole", "h_0")
     F_ref = p("hazard_reference_alsfrs_r", "point", "reference ALSFRS-R", "F_{ref}")
@@ -36,7 +36,7 @@ def build() -> Submodel:
         "hazard of death",
         r"\lambda",
     )
-    m.equation(H, hazard, baseline=0)
+    m.equation(H, hazard, baseline=0, untreated=None)
     m.observe("hazard", "1/day", hazard, "hazard of death")
     m.observe("survival", "1", sp.exp(-H), "probability of being alive")
     return m

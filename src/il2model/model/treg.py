@@ -59,7 +59,10 @@ def build() -> Submodel:
     )
     sigma = m.constant("treg_supply", "cell/uL/day", (d - p0) * T_t0, "supply of Treg", r"\sigma_T")
     m.require(
-        "treg_supply", d - p0, "untreated division (set by treg_division_max) must be slower than treg_loss_rate."
+        "treg_supply",
+        d - p0,
+        "untreated division (set by treg_division_max) must be slower than treg_loss_rate.",
+        limits="treg_division_max",
     )
 
     X = m.derive("treg_occupied", "molecule/cell", R_b * theta_t, "occupied receptors per Treg", "X")

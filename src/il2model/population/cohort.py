@@ -18,7 +18,6 @@ from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel
 from ..streams import keyed_uniforms
-from ..uncertainty.coordinates import SETTLED
 from .patients import Patients
 
 if TYPE_CHECKING:
@@ -224,8 +223,7 @@ class _Sampler:
         self.patients = Patients(kernel, values)
         self.base = np.array(values.vector(self.patients.names, self.patients.units))
         self.ids = list(self.patients.ids)
-        if SETTLED in self.patients.names and SETTLED not in self.ids:
-            self.ids.append(SETTLED)
+        self.ids += [i for i in kernel.blueprint.followers if i not in self.ids]
         self.columns = tuple(self.patients.names.index(i) for i in self.ids)
         self.width = self.patients.width + 4  # age, sex, site of onset, run-in
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..parameters import Distribution, ParameterSet
 from ..solver.kernel import Kernel
-from ..uncertainty.coordinates import LIMITS, SETTLED, quantile
+from ..uncertainty.coordinates import quantile
 from ..units import factor
 
 Floats = NDArray[np.float64]
@@ -64,7 +64,8 @@ class Patients:
         first = [ANCHOR] if ANCHOR in varied else []
         rest = [i for i in varied if i not in first]
         # limits depend on the others, so what has one comes last; the order of uniforms follows
-        self.ids = [*first, *(i for i in rest if i not in LIMITS), *(i for i in LIMITS if i in rest)]
+        limited = kernel.blueprint.limited
+        self.ids = [*first, *(i for i in rest if i not in limited), *(i for i in limited if i in rest)]
         self.columns = tuple(self.names.index(i) for i in self.ids)
         self.width = len(self.ids)
 
@@ -104,13 +105,13 @@ class Patients:
             column = self.names.index(id)
             scale = factor(record.unit, self.units[column])
             rows[:, :, column] = scale * self._quantile(id, record.spread, numbers, value(id), q, rows, scale)
-        if SETTLED in self.names and SETTLED not in self.ids and set(LIMITS) & set(self.ids):
-            # a patient whose tissue holds more IL-2 than the typical one: his conventional CD4
-            # divide, untreated, at most as fast as they are lost
-            column = self.names.index(SETTLED)
-            scale = factor(self.parameters.record(SETTLED).unit, self.units[column])
-            _, high = self._limits(SETTLED, rows, scale)
-            rows[:, :, column] = np.minimum(rows[:, :, column], scale * high)
+        bp = self.kernel.blueprint
+        for id in bp.followers if set(bp.limited) & set(self.ids) else ():
+            if id not in self.ids:
+                # such as the division of conventional CD4 of a patient whose tissue holds more
+                # IL-2 than the typical one's
+                column = self.names.index(id)
+                rows[:, :, column] = np.clip(rows[:, :, column], *self.kernel.limits(id, rows))
         return rows
 
     def _quantile(
@@ -127,8 +128,8 @@ class Patients:
         from scipy.special import ndtri
 
         low, high = np.full(q.shape, -np.inf), np.full(q.shape, np.inf)
-        if id in LIMITS:
-            low, high = self._limits(id, rows, scale)
+        if id in self.kernel.blueprint.limited:
+            low, high = (x / scale for x in self.kernel.limits(id, rows))
         if spread.kind == "uniform":
             return quantile(spread, q, low, high)
         sd = numbers["sd"] if "sd" in numbers else spread["sd"]
@@ -141,29 +142,21 @@ class Patients:
             return np.asarray(_cut_normal(centre, sd, q, low, high))
         return np.asarray(centre + sd * ndtri(q))
 
-    def _limits(self, id: str, rows: Floats, scale: float) -> tuple[Floats, Floats]:
-        flat = rows.reshape(-1, rows.shape[-1])
-        constants = self.kernel.constants(flat)
-        by_parameter = {n: flat[:, i] for i, n in enumerate(self.names)}
-        by_constant = {c.id: constants[:, i] for i, c in enumerate(self.kernel.blueprint.constants)}
-        low, high = LIMITS[id](by_parameter, by_constant)
-        return (low / scale).reshape(rows.shape[:-1]), (high / scale).reshape(rows.shape[:-1])
-
     def screening(self, rows: Floats, points: int = RUN_IN_POINTS) -> Screening:
         """Return months since onset, SVC at screening and survival of the run-in, (..., patient) each."""
         column = self.names.index
         since, run_in = rows[..., column("onset_to_screening")], rows[..., column("run_in")]
         at = np.linspace(0, 1, points)
-        observed, _ = self.natural_course(rows, (at - 1) * run_in[..., None])
+        observed = self.natural_course(rows, (at - 1) * run_in[..., None])
         hazard = observed["hazard"]
         mean = (hazard[..., 1:] + hazard[..., :-1]).mean(axis=-1) / 2
         return Screening(since / MONTH, observed["svc"][..., 0], np.asarray(np.exp(-mean * run_in)))
 
-    def natural_course(self, rows: Floats, days: Floats) -> tuple[dict[str, Floats], Floats]:
-        """Return observables of untreated patients on riluzole, (..., patient, time), and the baseline states.
+    def natural_course(self, rows: Floats, days: Floats) -> dict[str, Floats]:
+        """Return observables of untreated patients on riluzole, (..., patient, time).
 
-        Untreated, every state but the motor units stands still, and these fall
-        exponentially, so no integration is needed.
+        Untreated, the model has a closed form (see `Kernel.untreated`), so no
+        integration is needed; `survival`, which has none, is NaN.
 
         Parameters
         ----------
@@ -171,18 +164,12 @@ class Patients:
         days : (time,) or (..., patient, time)
             Days from day 0; negative in the run-in.
         """
-        k, column = self.kernel, self.names.index
+        k = self.kernel
         constants = k.constants(rows)
-        baseline = k.baseline(rows, constants)
-        days = np.broadcast_to(days, (*rows.shape[:-1], np.shape(days)[-1]))
-        states = np.repeat(baseline[..., None, :], days.shape[-1], axis=-2)
-        rate = rows[..., column(ANCHOR)]
-        ratio = rows[..., column("respiratory_ratio")]
-        states[..., k.index("motor_units")] *= np.exp(-rate[..., None] * days)
-        states[..., k.index("motor_units_respiratory")] *= np.exp(-(ratio * rate)[..., None] * days)
+        states = k.untreated(rows, constants, days)
         inputs = np.array(k.blueprint.input_defaults)
-        found = k.observables(states, inputs, rows[..., None, :], constants[..., None, :])
-        return {o.id: found[..., i] for i, o in enumerate(k.blueprint.observables)}, baseline
+        observed = k.observables(states, inputs, rows[..., None, :], constants[..., None, :])
+        return {o.id: observed[..., i] for i, o in enumerate(k.blueprint.observables)}
 
 
 def _cut_normal(centre: Floats, sd: Floats | float, q: Floats, low: Floats, high: Floats) -> Floats:

@@ -44,6 +44,15 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class LimitInfo:
+    """What one condition leaves of a parameter (see `model.limits.Limit`)."""
+
+    parameter: str
+    room: float
+    follows: bool
+
+
+@dataclass(frozen=True)
 class RouteInfo:
     """A way to give the drug, by ids (see `model.language.Route`)."""
 
@@ -73,10 +82,21 @@ class Blueprint:
     input_defaults: tuple[float, ...]
     observables: tuple[Item, ...]
     conditions: tuple[Condition, ...]
+    limits: tuple[LimitInfo, ...]
     routes: Mapping[str, RouteInfo]
     fixed: tuple[str, ...]
     layouts: Mapping[str, Mapping[str, Any]]
     counts: Mapping[str, int]
+
+    @property
+    def limited(self) -> tuple[str, ...]:
+        """Parameters that a condition limits, in the order in which they are drawn: after what they depend on."""
+        return tuple(dict.fromkeys(limit.parameter for limit in self.limits))
+
+    @property
+    def followers(self) -> tuple[str, ...]:
+        """Limited parameters that move to their limit where they are not drawn."""
+        return tuple(i for i in self.limited if any(x.follows for x in self.limits if x.parameter == i))
 
     def plain_module(self) -> ModuleType:
         """Import the plain text of the model (see `plain_text`)."""
@@ -138,6 +158,7 @@ def _encode(model: Model, key: str) -> tuple[dict[str, Any], dict[str, str]]:
         "input_defaults": model.input_defaults,
         "observables": items(model.observables),
         "conditions": [[c.id, c.sentence, c.strict] for c in model.constraints],
+        "limits": [[x.parameter, x.room, x.follows] for limits in model.limits.values() for x in limits],
         "routes": {
             r.id: [r.id, r.state, r.bolus, r.input, r.bioavailability, r.lag, r.name] for r in model.routes.values()
         },
@@ -166,6 +187,7 @@ def _decode(data: Mapping[str, Any]) -> Blueprint:
         input_defaults=tuple(data["input_defaults"]),
         observables=items("observables"),
         conditions=tuple(Condition(*row) for row in data["conditions"]),
+        limits=tuple(LimitInfo(*row) for row in data["limits"]),
         routes=MappingProxyType({k: RouteInfo(*row) for k, row in data["routes"].items()}),
         fixed=tuple(data["fixed"]),
         layouts=data["layouts"],

@@ -66,6 +66,64 @@ class Kernel:
             result: Floats = self.blueprint.plain_module().baseline(parameters, constants)
         return result
 
+    def limits(self, id: str, parameters: Floats) -> tuple[Floats, Floats]:
+        """Return what the untreated state leaves of a parameter, given the others.
+
+        Parameters
+        ----------
+        id : str
+            One of `blueprint.limited`.
+        parameters : (..., parameter)
+            In model units; the value of `id` itself does not matter.
+
+        Returns
+        -------
+        low, high : (...)
+            In model units, with the room that drawn values keep; infinite where a side is open.
+
+        Raises
+        ------
+        UnknownNameError
+            If no condition limits the parameter.
+        """
+        bp = self.blueprint
+        if id not in bp.limited:
+            raise unknown_name("parameter with a limit", id, bp.limited)
+        with np.errstate(all="ignore"):
+            both = bp.plain_module().limits(parameters, self.constants(parameters))
+            low, high = np.full(both.shape[:-1], -np.inf), np.full(both.shape[:-1], np.inf)
+            for k, limit in enumerate(bp.limits):
+                if limit.parameter == id:
+                    least, most = both[..., 2 * k], both[..., 2 * k + 1]
+                    inward, outward = 1 + limit.room, 1 - limit.room
+                    low = np.maximum(low, least * np.where(least < 0, outward, inward))
+                    high = np.minimum(high, most * np.where(most < 0, inward, outward))
+        return low, high
+
+    def untreated(self, parameters: Floats, constants: Floats, days: Floats, baseline: Floats | None = None) -> Floats:
+        """Return the untreated course in closed form, (..., time, state).
+
+        Parameters
+        ----------
+        parameters, constants : (..., parameter), (..., constant)
+        days : (time,) or (..., time)
+            Days from day 0; negative before it.
+        baseline : (..., state), optional
+            The states on day 0; those of the parameters by default.
+
+        Returns
+        -------
+        (..., time, state)
+            NaN for a state that moves and has no closed form.
+        """
+        start = self.baseline(parameters, constants) if baseline is None else baseline
+        days = np.broadcast_to(days, (*parameters.shape[:-1], np.shape(days)[-1]))
+        with np.errstate(all="ignore"):
+            course: Floats = self.blueprint.plain_module().untreated(
+                start[..., None, :], days, parameters[..., None, :], constants[..., None, :]
+            )
+        return course
+
     def refusals(self, parameters: Floats, constants: Floats) -> dict[int, str]:
         """Return the sentence for every subject whose parameters break a condition."""
         with np.errstate(all="ignore"):
@@ -152,6 +210,7 @@ def builtin_kernel() -> Kernel:
 def kernel_of(model: Model) -> Kernel:
     """Return the kernel of any assembled model."""
     # what a blueprint holds besides the equations
-    rest = repr((model.scales, model.input_defaults, model.routes, sorted(model.steady), sorted(model.resettable)))
+    limits = [(i, [(x.room, x.follows) for x in limits]) for i, limits in model.limits.items()]
+    rest = repr((model.scales, model.input_defaults, model.routes, model.untreated, limits, sorted(model.resettable)))
     key = f"{model.name}-{cache.text_hash(model.fingerprint(), rest, cache.source_hash('codegen', 'solver'))}"
     return Kernel(load_blueprint(key, lambda: model))

@@ -64,48 +64,9 @@ def _functions(prior: Distribution) -> tuple[Callable[[Floats], Floats], Callabl
     )
 
 
-#: Parameters with a limit that depends on others, in the order in which they are drawn:
-#: a function of (values by id, constants by id) that returns (low, high) in model units.
-_Table = Mapping[str, Floats]
-_ROOM = 1e-6
-
-
-def _between_rates(p: _Table, c: _Table) -> tuple[Floats, Floats]:
-    low, high = c["il2_rate_slow"] * p["il2_plasma_volume"], c["il2_rate_fast"] * p["il2_plasma_volume"]
-    return low * (1 + 1e-3), high * (1 - 1e-3)
-
-
-def _affinity(p: _Table, c: _Table) -> tuple[Floats, Floats]:
-    return p["trimer_affinity"] * (1 + 1e-3), p["dimer_affinity"] * (1 - 1e-3)
-
-
-def _division(p: _Table, c: _Table) -> tuple[Floats, Floats]:
-    G0 = c["treg_signal_untreated"]
-    limit = p["treg_loss_rate"] * (1 + p["tachyphylaxis_strength"] * G0) / G0
-    return np.zeros_like(limit), limit * (1 - _ROOM)
-
-
-def _tconv(p: _Table, c: _Table) -> tuple[Floats, Floats]:
-    limit = p["tconv_loss_rate"] / c["tconv_signal_untreated"]
-    return np.zeros_like(limit), limit * (1 - _ROOM)
-
-
-def _loop(p: _Table, c: _Table) -> tuple[Floats, Floats]:
-    free = 1 - p["ccl2_recruitment"] * p["csf_ccl2_inflammatory_share"]
-    limit = free / np.maximum(p["inflammatory_damage_max"], 1e-9)
-    return np.zeros_like(limit), limit * (1 - _ROOM)
-
-
-#: Where sampled numbers leave more IL-2 in tissue, conventional CD4 divide, untreated, at most as fast as
-#: they are lost: this fixed number then follows its limit.
-SETTLED = "tconv_division_max"
-LIMITS: Mapping[str, Callable[[_Table, _Table], tuple[Floats, Floats]]] = {
-    "il2_clearance": _between_rates,
-    "treg_affinity": _affinity,
-    "treg_division_max": _division,
-    "tconv_division_max": _tconv,
-    "debris_activation": _loop,
-}
+def support(prior: Distribution) -> float:
+    """Return the lowest value that `prior` can give."""
+    return {"normal": -np.inf, "uniform": prior.numbers.get("low", 0.0)}.get(prior.kind, 0.0)
 
 
 def _wide(record: Parameter) -> Distribution | None:
@@ -185,7 +146,7 @@ class Coordinates:
         if not ((u >= 0) & (u <= 1)).all():
             raise InputError("The points must lie in the unit cube.")
         table = dict(given or {})
-        late = [i for i in LIMITS if i in self.ids]
+        late = [i for i in self.kernel.blueprint.limited if i in self.ids]
         for id in [*(i for i in self.ids if i not in late), *late]:
             record = self.parameters.record(id)
             low, high = record.bounds if record.bounds else (-np.inf, np.inf)
@@ -204,9 +165,9 @@ class Coordinates:
             if item.id in table:
                 rows[:, column] = table[item.id] * factor(self.parameters.record(item.id).unit, item.unit)
         names = [item.id for item in items]
-        if table and SETTLED in names and SETTLED not in table:
-            column = names.index(SETTLED)
-            rows[:, column] = np.minimum(rows[:, column], self._limits(SETTLED, rows)[1])
+        for id in self.kernel.blueprint.followers if table else ():
+            if id not in table:
+                rows[:, names.index(id)] = np.clip(rows[:, names.index(id)], *self.kernel.limits(id, rows))
         return rows
 
     def matrix(self, u: Floats) -> Floats:
@@ -223,17 +184,11 @@ class Coordinates:
         items = self.kernel.blueprint.parameters
         unit = next(i.unit for i in items if i.id == id)
         scale = factor(self.parameters.record(id).unit, unit)
-        least, most = (x / scale for x in self._limits(id, rows))
+        least, most = (x / scale for x in self.kernel.limits(id, rows))
+        least = np.maximum(least, support(self.priors[id]))
         high = np.minimum(high, most)
         low = np.where(np.maximum(low, least) < high, np.maximum(low, least), least)
         return low, high
-
-    def _limits(self, id: str, rows: Floats) -> tuple[Floats, Floats]:
-        """Return what the untreated state allows for a parameter, in model units."""
-        constants = self.kernel.constants(rows)
-        by_parameter = {p.id: rows[:, i] for i, p in enumerate(self.kernel.blueprint.parameters)}
-        by_constant = {c.id: constants[:, i] for i, c in enumerate(self.kernel.blueprint.constants)}
-        return LIMITS[id](by_parameter, by_constant)
 
 
 def sobol_points(n: int, dimensions: int, seed: int) -> Floats:

@@ -98,7 +98,7 @@ def test_the_natural_course_is_the_solution_of_the_equations():
     patients = als_patients(p.simulator)
     rows = patients.rows(sobol_points(16, patients.width, 1))[0]
     days = np.arange(0, 641, 10.0)
-    seen, _ = patients.natural_course(rows, days)
+    seen = patients.natural_course(rows, days)
     solved = run(
         p.simulator.kernel, [Regimen.named("placebo")], np.zeros(16, np.int64), rows, days, 640.0,
         options=SolverOptions(rtol=1e-9),
