@@ -21,8 +21,7 @@ from .simulation.sensitivities import Sensitivities, forward_sensitivities
 from .simulation.solution import Solution
 from .solver.kernel import Kernel, builtin_kernel
 from .solver.problem import Floats, SolverOptions, Status
-from .uncertainty.coordinates import Coordinates, sobol_points
-from .uncertainty.posterior import Posterior, stored
+from .uncertainty.draws import draw, source_of
 from .units import to_float
 
 #: One time or several, day or with a unit.
@@ -167,7 +166,7 @@ def simulate(
     solver = options or SolverOptions(rtol=1e-5 if precision == "float32" else 1e-6)
     details = _details(plan, end, engine, draws, seed)
     if draws is not None:
-        details["drawn_from"] = "posterior" if values.calibrated and stored() else "prior"
+        details["drawn_from"] = source_of(values)
     details |= {"precision": precision, "rtol": solver.rtol}
     if cohort is not None:
         details |= {"cohort": repr(cohort), "cohort_seed": cohort.seed, "first_subject": cohort.first}
@@ -190,7 +189,7 @@ def simulate(
         items = kernel.blueprint.parameters
         matrix = np.array([values.vector([i.id for i in items], [i.unit for i in items])])
     else:
-        matrix = draw_parameters(kernel, values, draws, seed)
+        matrix = draw(values, draws, seed, kernel=kernel).rows(kernel)
     which = np.zeros(len(matrix), np.int64)
     result = run(kernel, [plan], which, matrix, times, end, options=solver, engine=engine, precision=precision)
     solution = Solution(kernel, result, (plan,), which, record, "patient" if draws is None else "draws")
@@ -216,27 +215,6 @@ def _details(plan: Regimen, end: float, engine: str, draws: int | None, seed: in
     if draws is not None:
         details |= {"draws": draws, "seed": seed}
     return details
-
-
-def draw_parameters(kernel: Kernel, values: ParameterSet, draws: int, seed: int) -> Floats:
-    """Return (draw, parameter) in model units: posterior draws of a calibrated set, prior draws of another.
-
-    What differs from the set that ships keeps its value in every draw.
-
-    Raises
-    ------
-    InputError
-        If the number of draws is not between 1 and 100000.
-    """
-    if not 1 <= draws <= 100_000:
-        raise InputError(f"draws is {draws}; it must be a whole number from 1 to 100000.")
-    if values.calibrated and stored():
-        posterior = Posterior.load()
-        own = {change.id for change in load_parameters().diff(values)}
-        table = {i: v for i, v in posterior.table(posterior.pick(draws, seed)).items() if i not in own}
-        return Coordinates(kernel, values, (), {}).rows(table, draws)
-    coordinates = Coordinates.of(kernel, values)
-    return coordinates.matrix(sobol_points(draws, len(coordinates.ids), seed))
 
 
 def check_parameters(folder: str | None = None) -> tuple[int, list[str]]:

@@ -14,7 +14,7 @@ from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..population.cohort import Cohort
 from ..solver.problem import Floats, SolverOptions
-from ..trials.run import posterior_sets
+from ..uncertainty.draws import draw
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,7 +130,7 @@ def optimize(
     frame = pd.DataFrame(list(tried.values())).sort_values("injections_per_year", ignore_index=True)
     frame["non_dominated"] = _non_dominated(frame, objective)
     if draws:
-        _intervals(frame, objective, judge, posterior_sets(values, draws, seed), seed)
+        _intervals(frame, objective, judge, draw(values, draws, seed).sets(), seed)
     return Search(objective, limits, frame, values.calibrated)
 
 

@@ -17,7 +17,7 @@ from ..trials.analysis import cafs
 from ..trials.design import TrialDesign
 from ..trials.pool import build_pool
 from ..trials.replicate import draw_trial
-from ..trials.run import posterior_sets
+from ..uncertainty.draws import draw
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ def power_study(
     if not 1 <= replicates <= 100_000:
         raise InputError(f"replicates is {replicates}; it must be from 1 to 100000.")
     values = parameters if parameters is not None else load_parameters()
-    sets = [values] if draws is None else posterior_sets(values, draws, seed)
+    sets = [values] if draws is None else draw(values, draws, seed).sets()
     size = pool if pool is not None else (1000 if draws is None else 256)
     rows: list[dict[str, Any]] = []
     total, done = len(cuts) * len(sizes) * replicates, 0

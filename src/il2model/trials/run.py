@@ -17,7 +17,7 @@ from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
 from ..streams import checked_seed, derived_seed, stream
-from ..uncertainty.posterior import Posterior, stored
+from ..uncertainty.draws import draw, source_of
 from .analysis import HIGH, LOW, TrialData
 from .design import TrialDesign
 from .pool import Pool, build_pool
@@ -166,22 +166,20 @@ def run_trial(
         raise InputError(f"A design is needed, such as TrialDesign.named('mirocals'); got {type(plan).__name__}.")
     if replicates != int(replicates) or not 1 <= replicates <= 1_000_000:
         raise InputError(f"replicates is {replicates}; it must be a whole number from 1 to 1000000.")
-    if draws is not None and not 1 <= draws <= 10_000:
-        raise InputError(f"draws is {draws}; it must be a whole number from 1 to 10000.")
     checked_seed(seed)
     if pool is not None and not 2 <= pool <= 1_000_000:
         raise InputError(f"The pool has {pool} patients; it needs 2 to 1000000.")
     if hazard_ratio is not None and not 0 < hazard_ratio < 100:
         raise InputError(f"The hazard ratio is {hazard_ratio}; it must be above 0.")
     values = parameters if parameters is not None else load_parameters()
-    sets = [values] if draws is None else posterior_sets(values, draws, seed)
+    sets = [values] if draws is None else draw(values, draws, seed).sets()
     size = pool if pool is not None else (POOL if draws is None else POOL_PER_DRAW)
     record = manifest(
         model_hash=builtin_kernel().blueprint.fingerprint, parameter_hash=values.fingerprint(),
         parameter_set=values.name, calibrated=values.calibrated,
         details={
             "trial": repr(plan), "seed": seed, "draws": draws, "pool": size, "hazard_ratio": hazard_ratio,
-            "drawn_from": None if draws is None else "posterior" if values.calibrated and stored() else "prior",
+            "drawn_from": None if draws is None else source_of(values),
         },
     )  # fmt: skip
     store = _Store(directory, record, resume)
@@ -227,21 +225,6 @@ def run_trial(
         {key: np.mean([s[key] for s in strata], axis=0) for key in strata[0]}, _mean_curve(shapes), refused,
         record, first_covariates,
     )  # fmt: skip
-
-
-def posterior_sets(values: ParameterSet, draws: int, seed: int) -> list[ParameterSet]:
-    """Return parameter sets from the posterior (from the priors where `values` are not calibrated)."""
-    if values.calibrated and stored():
-        posterior = Posterior.load()
-        own = {change.id for change in load_parameters().diff(values)}
-        table = posterior.table(posterior.pick(draws, seed))
-        table = {i: v for i, v in table.items() if i in values and i not in own}
-    else:
-        from ..uncertainty.coordinates import Coordinates, sobol_points
-
-        some = Coordinates.of(builtin_kernel(), values)
-        table = some.values(sobol_points(draws, len(some.ids), seed))
-    return [values.replace({i: float(v[k]) for i, v in table.items()}) for k in range(draws)]
 
 
 def _km(data: TrialData, design: TrialDesign, days: Floats) -> Floats:
