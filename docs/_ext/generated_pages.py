@@ -96,8 +96,9 @@ def symbols(model) -> str:
 
 
 def target_page(entries) -> str:
-    from il2model.calibration.endpoints import ENDPOINTS, STAGES
     from il2model.calibration.targets import WEIGHTS, load_targets
+    from il2model.endpoints import STAGES
+    from il2model.endpoints.registry import TARGETED
 
     found = load_targets()
     rule = ", ".join(f"{status} x {w:g}" for status, w in WEIGHTS.items())
@@ -124,14 +125,14 @@ def target_page(entries) -> str:
         notes = [f"- `{t.id}`: {t.note}\n" for t in found.of(stage) if t.note]
         out.append("\n" + "".join(notes))
     out.append("\n## Endpoints\n\n| endpoint | unit | stage | meaning |\n|---|---|---|---|\n")
-    out += [f"| `{i}` | {e.unit} | {e.stage} | {e.meaning} |\n" for i, e in ENDPOINTS.items()]
+    out += [f"| `{i}` | {e.unit} | {e.stage} | {e.sentence} |\n" for i, e in TARGETED.items()]
     out.append("\n## Nuisances of the studies\n\n| id | meaning | prior | unit |\n|---|---|---|---|\n")
     out += [f"| `{n.id}` | {n.name} | {n.prior} | {n.unit} |\n" for n in found.nuisances.values()]
     return "".join(out)
 
 
 def fit_page() -> str:
-    from il2model.calibration.endpoints import STAGES
+    from il2model.endpoints import STAGES
     from il2model.report.calibration import read_table, short
     from il2model.resources import data_dir
 
@@ -277,8 +278,8 @@ def verification_page() -> str:
 
 
 def validation_page() -> str:
-    from il2model.calibration.endpoints import STAGES
     from il2model.calibration.targets import load_targets
+    from il2model.endpoints import STAGES
     from il2model.report.calibration import read_table, short
     from il2model.resources import data_dir
 

@@ -120,7 +120,7 @@ def test_the_readme_says_what_was_fitted():
 
 
 def test_the_number_of_studies_is_that_of_the_targets():
-    from il2model.calibration.endpoints import STAGES
+    from il2model.endpoints import STAGES
 
     targets = [t for stage in STAGES for t in il2model.load_targets().of(stage, "fit")]
     others = {t.source for t in targets if t.trial not in ("IMODALS", "MIROCALS") and t.source != "assumption"}

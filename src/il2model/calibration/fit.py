@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..endpoints import STAGES
 from ..errors import InputError
 from ..manifest import manifest, versions
 from ..solver.problem import Floats
@@ -23,7 +24,6 @@ from ..streams import stream
 from ..uncertainty.coordinates import Coordinates
 from ..uncertainty.posterior import Posterior
 from .diagnostics import PROFILE, convergence, informed_directions, jacobian, profiles, verdict
-from .endpoints import STAGES
 from .problem import Problem, Structure
 from .sampler import Chains, Optimum, SamplerOptions, optimize, sample
 from .simulator import Size

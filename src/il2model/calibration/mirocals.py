@@ -10,27 +10,32 @@ instead and is the check of this short cut.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from ..dosing.regimen import Regimen
-from ..population.patients import Weighted
-from ..simulation.run import run
-from ..solver.problem import Floats, SolverOptions
-from ..statistics import expected_cox, expected_log_hazard_ratio
+from ..endpoints.endpoint import Seen
+from ..endpoints.reported import COHORT
+from ..population.patients import Patients, Weighted
+from ..solver.problem import Floats
 from ..streams import fixed_seed
+from ..uncertainty.coordinates import sobol_points
+from .needs import check_cohort, summary
 from .progression import CUTS, FOLLOW_UP, als_patients, candidates, cumulative
-from .simulator import Simulator
+from .simulator import IL2_SPREAD, Simulator
 from .targets import Target
 
 #: Estimated in this stage (draws of imodals and of progression enter through one coordinate each).
 PARAMETERS = (
-    "inflammatory_damage_max", "pnfh_half", "pnfh_exponent", "hazard_inflammation", "effector_damage",
-    "suppression_half", "suppression_exponent", "microglia_calming_rate", "microglia_activation_rate",
-    "ccl2_recruitment", "debris_activation", "csf_ccl2_inflammatory_share",
-)  # fmt: skip
+    *("inflammatory_damage_max", "pnfh_half", "pnfh_exponent", "hazard_inflammation", "effector_damage"),
+    *("suppression_half", "suppression_exponent", "microglia_calming_rate", "microglia_activation_rate"),
+    *("ccl2_recruitment", "debris_activation", "csf_ccl2_inflammatory_share"),
+)
+#: What the trial published of both arms: the endpoints of its own analyses.
+NAMES = ("ln_hr_all", "ln_hr_low", "ln_hr_high", "ln_hr_main", "ln_hr_interaction", "dead", "dead_treated")
 STEP = 8.0
 #: Loss rate of the patients of the grid, 1/day: slow, so that the damage integral can be read off their units.
 _SLOW = 1e-3
@@ -38,7 +43,7 @@ _SLOW = 1e-3
 _REACH = 3.2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Arms:
     """Both arms of one parameter set: survival (patient, time) of the same weighted patients."""
 
@@ -47,6 +52,12 @@ class Arms:
     treated: Floats
     weight: Floats
     pnfh: Floats
+
+    @cached_property
+    def seen(self) -> Seen:
+        """What endpoints are read off."""
+        courses = ({"survival": self.placebo}, {"survival": self.treated})
+        return Seen(times=self.times, arms=courses, weight=self.weight, pnfh=self.pnfh, cuts=CUTS)
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,23 @@ class Trait:
     pnfh_cap: float | None = None
     follow_up: float = FOLLOW_UP
     hazard_factor: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """What the full model gives on nodes of share and ln sensitivity, (node, time): damage integral and M1."""
+
+    times: Floats
+    shares: Floats
+    sensitivities: Floats
+    damage: Floats
+    inflamed: Floats
+
+    def at(self, share: Floats, sensitivity: Floats) -> tuple[Floats, Floats]:
+        """Return damage integral and M1 (patient, time) between the nodes."""
+        s, q = _lagrange(self.shares, share), _lagrange(self.sensitivities, sensitivity)
+        weights = (s[:, :, None] * q[:, None, :]).reshape(len(share), -1)
+        return weights @ self.damage, weights @ self.inflamed
 
 
 def _lagrange(nodes: Floats, x: Floats) -> Floats:
@@ -89,88 +117,76 @@ def arms(
     if trait.hazard_factor != 1.0:
         base = table.get("hazard_reference", np.array([simulator.parameters["hazard_reference"]]))
         table = {**table, "hazard_reference": base * trait.hazard_factor}
-    regimen = regimen or Regimen.named("mirocals")
+    typical = simulator.rows(table)
+    responses = _responses(simulator, regimen or Regimen.named("mirocals"), typical, trait)
+    people = candidates(simulator, table)
+    return [
+        None
+        if response is None
+        else _patients(simulator, _capped(people[k % len(people)], trait), typical[k], response, trait)
+        for k, response in enumerate(responses)
+    ]
+
+
+def _responses(simulator: Simulator, regimen: Regimen, typical: Floats, trait: Trait) -> list[Response | None]:
+    """Run the full model on the nodes of every parameter set; None where a run failed."""
     names, size = simulator.names, simulator.size
     times = np.unique(np.append(np.arange(0, trait.follow_up, STEP), trait.follow_up))
-    typical = simulator.rows(table)
     record = simulator.parameters.record("suppression_sensitivity")
     assert record.spread is not None
-    width = record.spread["sd"]
-    s_nodes = np.clip(0.5 + 0.5 * _chebyshev(size.shares), 1e-9, 1 - 1e-9)
-    q_nodes = _REACH * width * _chebyshev(size.sensitivities)
-    grid = np.array([(s, q) for s in s_nodes for q in q_nodes])
-    at = {i: names.index(i) for i in ("csf_pnfh_untreated", "suppression_sensitivity", "motor_unit_loss_rate")}
+    shares = np.clip(0.5 + 0.5 * _chebyshev(size.shares), 1e-9, 1 - 1e-9)
+    sensitivities = _REACH * record.spread["sd"] * _chebyshev(size.sensitivities)
+    grid = np.array([(s, q) for s in shares for q in sensitivities])
     rows = np.repeat(typical, len(grid), axis=0)
     half, exponent = (typical[:, names.index(i)] for i in ("pnfh_half", "pnfh_exponent"))
     odds = (1 - grid[:, 0]) / grid[:, 0]
-    rows[:, at["csf_pnfh_untreated"]] = (half[:, None] * odds ** (1 / exponent[:, None])).ravel()
-    rows[:, at["suppression_sensitivity"]] = np.tile(np.exp(grid[:, 1]), len(typical))
-    rows[:, at["motor_unit_loss_rate"]] = _SLOW
-    damage, m1 = _grid_course(simulator, regimen.until(trait.follow_up), rows, times)
-    damage, m1 = (x.reshape(len(typical), len(grid), -1) for x in (damage, m1))
-    found: list[Arms | None] = []
-    people = candidates(simulator, table)
-    for k in range(len(typical)):
-        c = people[k % len(people)]
-        if trait.pnfh_cap is not None:
-            c = _capped(c, trait.pnfh_cap, at["csf_pnfh_untreated"])
-        if not (np.isfinite(damage[k]).all() and np.isfinite(m1[k]).all()):
-            found.append(None)
-            continue
-        found.append(_patients(simulator, c, typical[k], damage[k], m1[k], s_nodes, q_nodes, times, trait))
-    return found
+    rows[:, names.index("csf_pnfh_untreated")] = (half[:, None] * odds ** (1 / exponent[:, None])).ravel()
+    rows[:, names.index("suppression_sensitivity")] = np.tile(np.exp(grid[:, 1]), len(typical))
+    rows[:, names.index("motor_unit_loss_rate")] = _SLOW
+    plan = regimen.until(trait.follow_up)
+    seen = simulator.observe((plan,), rows, times, ("motor_units", "microglia_inflammatory"), "float32")[str(plan.name)]
+    left = seen["motor_units"]
+    damage = -np.log(left / left[:, :1]) / _SLOW
+    both = (x.reshape(len(typical), len(grid), -1) for x in (damage, seen["microglia_inflammatory"]))
+    return [
+        Response(times=times, shares=shares, sensitivities=sensitivities, damage=d, inflamed=m)
+        if np.isfinite(d).all() and np.isfinite(m).all()
+        else None
+        for d, m in zip(*both, strict=True)
+    ]
 
 
-def _grid_course(simulator: Simulator, regimen: Regimen, rows: Floats, times: Floats) -> tuple[Floats, Floats]:
-    """Return the integral of damage and M1, (row, time), from the full model."""
-    k = simulator.kernel
-    result = run(
-        k, [regimen], np.zeros(len(rows), np.int64), rows, times, float(times[-1]),
-        options=SolverOptions(rtol=simulator.size.rtol), precision="float32", batch=True,
-    )  # fmt: skip
-    left = result.states[:, :, k.index("motor_units")]
-    return -np.log(left / left[:, :1]) / _SLOW, result.states[:, :, k.index("microglia_inflammatory")]
+def _capped(c: Weighted, trait: Trait) -> Weighted:
+    """Cut the tail of CSF pNFH, where the structure does."""
+    if trait.pnfh_cap is None:
+        return c
+    pnfh = np.minimum(c.pnfh, trait.pnfh_cap)
+    return replace(c, pnfh=pnfh)
 
 
-def _capped(c: Weighted, cap: float, column: int) -> Weighted:
-    rows = c.rows.copy()
-    rows[:, column] = np.minimum(rows[:, column], cap)
-    return Weighted(rows, c.weight, rows[:, column])
+def _ratio(c: Weighted, rate: Floats, half: float, trait: Trait) -> Floats:
+    """Return CSF pNFH over that of half response; tied to the rate: the pNFH at which a patient of it stands."""
+    if trait.response == "pnfh":
+        return np.asarray(c.pnfh / half)
+    middle = np.exp(c.weight @ np.log(rate))
+    scale = np.sqrt(c.weight @ (np.log(c.pnfh) - c.weight @ np.log(c.pnfh)) ** 2) / np.sqrt(
+        c.weight @ (np.log(rate / middle)) ** 2
+    )
+    return np.asarray(np.exp(c.weight @ np.log(c.pnfh)) * (rate / middle) ** scale / half)
 
 
-def _patients(
-    simulator: Simulator,
-    c: Weighted,
-    typical: Floats,
-    damage: Floats,
-    m1: Floats,
-    s_nodes: Floats,
-    q_nodes: Floats,
-    times: Floats,
-    trait: Trait,
-) -> Arms:
+def _patients(simulator: Simulator, c: Weighted, typical: Floats, response: Response, trait: Trait) -> Arms:
     """Interpolate between the nodes, then apply the model's own hazard."""
-    k, names = simulator.kernel, simulator.names
-    column = names.index
+    k, column, times = simulator.kernel, simulator.names.index, response.times
     # what belongs to the ALS patient comes from the candidates, the rest from the set's typical patient
     rows = np.tile(typical, (len(c.rows), 1))
     for i in als_patients(simulator).columns:
         rows[:, i] = c.rows[:, i]
+    rows[:, column("csf_pnfh_untreated")] = c.pnfh
     rate = rows[:, column("motor_unit_loss_rate")]
     half, exponent = typical[column("pnfh_half")], typical[column("pnfh_exponent")]
-    ratio = c.pnfh / half
-    if trait.response == "rate":
-        # the same curve, at the same quantile: pNFH at which a patient of this rate stands
-        middle = np.exp(c.weight @ np.log(rate))
-        scale = np.sqrt(c.weight @ (np.log(c.pnfh) - c.weight @ np.log(c.pnfh)) ** 2) / np.sqrt(
-            c.weight @ (np.log(rate / middle)) ** 2
-        )
-        ratio = np.exp(c.weight @ np.log(c.pnfh)) * (rate / middle) ** scale / half
-    share = 1 / (1 + ratio**exponent)
-    weights_s = _lagrange(s_nodes, share)
-    weights_q = _lagrange(q_nodes, np.log(rows[:, column("suppression_sensitivity")]))
-    weights = (weights_s[:, :, None] * weights_q[:, None, :]).reshape(len(rows), -1)
-    integral, inflamed = weights @ damage, weights @ m1
+    share = 1 / (1 + _ratio(c, rate, half, trait) ** exponent)
+    integral, inflamed = response.at(share, np.log(rows[:, column("suppression_sensitivity")]))
 
     shown = rows.copy()
     odds = (1 - share) / share if trait.direct_carries_share else np.full(len(rows), 1e-9)
@@ -185,8 +201,8 @@ def _patients(
         states = k.untreated(clock, constants, rate[:, None] * course, base)
         states[:, :, k.index("microglia_inflammatory")] = glia
         hazards.append(hazard_of(simulator, states, shown, constants))
-    survival = [np.exp(-cumulative(h, times)) for h in hazards]
-    return Arms(times, survival[0], survival[1], c.weight, c.pnfh)
+    placebo, treated = (np.exp(-cumulative(h, times)) for h in hazards)
+    return Arms(times=times, placebo=placebo, treated=treated, weight=c.weight, pnfh=c.pnfh)
 
 
 def hazard_of(simulator: Simulator, states: Floats, rows: Floats, constants: Floats) -> Floats:
@@ -202,46 +218,26 @@ def full_cohort(simulator: Simulator, table: Mapping[str, Floats], *, il2_spread
 
     With `il2_spread` patients also differ in Treg share, clearance and division.
     """
-    from ..population.patients import Patients
-    from ..uncertainty.coordinates import sobol_points
-    from .simulator import IL2_SPREAD
-
-    k, names = simulator.kernel, simulator.names
+    names = simulator.names
     c = candidates(simulator, table)[0]
     rows = c.rows.copy()
     if il2_spread:
-        patients = Patients(k, simulator.parameters, IL2_SPREAD)
+        patients = Patients(simulator.kernel, simulator.parameters, IL2_SPREAD)
         drawn = patients.rows(sobol_points(len(rows), patients.width, fixed_seed("patients_of_an_arm")), table)[0]
         for i in patients.columns:
             rows[:, i] = drawn[:, i]
     times = np.arange(0, FOLLOW_UP + 1, STEP)
-    curves = []
-    for name in ("placebo", "mirocals"):
-        result = run(
-            k, [Regimen.named(name)], np.zeros(len(rows), np.int64), rows, times, FOLLOW_UP,
-            options=SolverOptions(rtol=rtol), batch=True,
-        )  # fmt: skip
-        curves.append(np.exp(-result.states[:, :, k.index("cumulative_hazard")]))
-    return Arms(times, curves[0], curves[1], c.weight, rows[:, names.index("csf_pnfh_untreated")])
+    precise = replace(simulator, size=replace(simulator.size, rtol=rtol))
+    plans = [Regimen.named(name) for name in ("placebo", "mirocals")]
+    seen = precise.observe(plans, rows, times, ("cumulative_hazard",))
+    placebo, treated = (np.exp(-seen[str(plan.name)]["cumulative_hazard"]) for plan in plans)
+    pnfh = rows[:, names.index("csf_pnfh_untreated")]
+    return Arms(times=times, placebo=placebo, treated=treated, weight=c.weight, pnfh=pnfh)
 
 
-def analyses(a: Arms, *, interaction: bool = True) -> dict[str, float]:
-    """Return the expected results of the trial's own analyses, by endpoint."""
-    low = (a.pnfh >= CUTS[0]) & (a.pnfh <= CUTS[1])
-    high = a.pnfh > CUTS[1]
-    found = {
-        "ln_hr_all": expected_log_hazard_ratio(a.placebo, a.treated, a.weight),
-        "ln_hr_low": expected_log_hazard_ratio(a.placebo[low], a.treated[low], a.weight[low]),
-        "ln_hr_high": expected_log_hazard_ratio(a.placebo[high], a.treated[high], a.weight[high]),
-        "dead": 1 - float(a.weight @ a.placebo[:, -1]),
-        "dead_treated": 1 - float(a.weight @ a.treated[:, -1]),
-    }
-    if interaction:
-        arm = np.repeat([0.0, 1.0], len(a.pnfh))
-        pnfh = np.tile(a.pnfh, 2) / 1000
-        b = expected_cox(np.r_[a.placebo, a.treated], np.tile(a.weight / 2, 2), np.c_[arm, pnfh, arm * pnfh])
-        found |= {"ln_hr_main": float(b[0]), "ln_hr_interaction": float(b[2])}
-    return found
+def analyses(a: Arms, names: Sequence[str] = NAMES) -> dict[str, float]:
+    """Return the expected results of the trial's own analyses, by endpoint, at the end."""
+    return {id: float(COHORT[id].of(a.seen)) for id in names}
 
 
 def predict(
@@ -250,11 +246,23 @@ def predict(
     targets: tuple[Target, ...],
     trait: Trait | None = None,
 ) -> dict[str, Floats]:
-    """Return predictions (set,) by target, and `dead_placebo`."""
+    """Return predictions (set,) by target, and `dead_placebo`; NaN where the run of a set failed."""
+    trait = trait or Trait()
     both = arms(simulator, table, trait=trait)
-    wanted = {t.endpoint for t in targets}
-    interaction = bool(wanted & {"ln_hr_main", "ln_hr_interaction"})
-    some = [analyses(a, interaction=interaction) if a is not None else {} for a in both]
-    found = {t.id: np.array([x.get(t.endpoint, np.nan) for x in some]) for t in targets}
-    found["dead_placebo"] = np.array([x.get("dead", np.nan) for x in some])
+    earlier = FOLLOW_UP - trait.follow_up  # days from the zero of the published days to day 0
+    found = {}
+    for t in targets:
+        day = None if t.day is None else t.day - earlier
+        found[t.id] = np.array([np.nan if a is None else float(summary(t).of(a.seen, day)) for a in both])
+    found["dead_placebo"] = np.array([np.nan if a is None else analyses(a, ("dead",))["dead"] for a in both])
     return found
+
+
+def check(simulator: Simulator, targets: tuple[Target, ...]) -> None:
+    """Refuse targets that the survival of both arms cannot answer.
+
+    Raises
+    ------
+    InputError
+    """
+    check_cohort(targets, ("survival",), FOLLOW_UP)

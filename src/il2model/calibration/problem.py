@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..endpoints import STAGES
 from ..errors import unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import builtin_kernel
@@ -24,20 +25,38 @@ from ..streams import fixed_seed
 from ..uncertainty.coordinates import Coordinates, quantile
 from ..uncertainty.posterior import Posterior
 from . import imodals, mirocals, pk, progression
-from .endpoints import STAGES
 from .likelihood import log_likelihood
+from .needs import check_courses
 from .simulator import Simulator, Size
 from .targets import Target, Targets, load_targets
 
-Predict = Callable[[Simulator, Mapping[str, Floats], tuple[Target, ...]], dict[str, Floats]]
-_PAGES: Mapping[str, tuple[tuple[str, ...], Predict]] = {
-    "pk": (pk.PARAMETERS, pk.predict),
-    "imodals": (imodals.PARAMETERS, imodals.predict),
-    "progression": (progression.PARAMETERS, progression.predict),
-    "mirocals": (mirocals.PARAMETERS, mirocals.predict),
+Predict = Callable[[Simulator, Mapping[str, Floats], tuple[Target, ...], mirocals.Trait], dict[str, Floats]]
+
+
+def _plain(predict: Callable[[Simulator, Mapping[str, Floats], tuple[Target, ...]], dict[str, Floats]]) -> Predict:
+    """Return the prediction of a stage whose patients respond alike in every structure."""
+    return lambda simulator, table, targets, trait: predict(simulator, table, targets)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What a stage estimates, how it predicts its targets, and which it refuses."""
+
+    parameters: tuple[str, ...]
+    predict: Predict
+    check: Callable[[Simulator, tuple[Target, ...]], None]
+
+
+_PAGES: Mapping[str, Page] = {
+    "pk": Page(parameters=pk.PARAMETERS, predict=_plain(pk.predict), check=check_courses),
+    "imodals": Page(parameters=imodals.PARAMETERS, predict=_plain(imodals.predict), check=check_courses),
+    "progression": Page(
+        parameters=progression.PARAMETERS, predict=_plain(progression.predict), check=progression.check
+    ),
+    "mirocals": Page(parameters=mirocals.PARAMETERS, predict=mirocals.predict, check=mirocals.check),
 }
 #: What each stage estimates.
-PARAMETERS: Mapping[str, tuple[str, ...]] = {stage: ids for stage, (ids, _) in _PAGES.items()}
+PARAMETERS: Mapping[str, tuple[str, ...]] = {stage: page.parameters for stage, page in _PAGES.items()}
 #: The stages whose draws a stage starts from.
 EARLIER: Mapping[str, tuple[str, ...]] = {
     "pk": (),
@@ -138,11 +157,17 @@ class Problem:
             start = replace(start, records=records)
         found = load_targets(targets)
         simulator = Simulator(builtin_kernel(), start, found.arms, size or Size())
-        ids = tuple(i for i in (*_PAGES[stage][0], *freed) if i not in structure.fix)
+        ids = tuple(i for i in (*PARAMETERS[stage], *freed) if i not in structure.fix)
+        _PAGES[stage].check(simulator, found.of(stage))
         return cls(
-            stage, simulator, found, structure, Coordinates.of(simulator.kernel, start, ids=ids),
-            found.nuisances_of(stage), tuple(Posterior.load(e, results) for e in EARLIER[stage]),
-        )  # fmt: skip
+            stage=stage,
+            simulator=simulator,
+            targets=found,
+            structure=structure,
+            map=Coordinates.of(simulator.kernel, start, ids=ids),
+            nuisances=found.nuisances_of(stage),
+            earlier=tuple(Posterior.load(e, results) for e in EARLIER[stage]),
+        )
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -179,9 +204,7 @@ class Problem:
     def predict(self, table: Mapping[str, Floats], *, checks: bool = False) -> dict[str, Floats]:
         """Return predictions by target: of the fitted ones, or of all."""
         wanted = self.targets.of(self.stage) if checks else self.fitted
-        if self.stage == "mirocals":
-            return mirocals.predict(self.simulator, table, wanted, self.structure.trait)
-        return _PAGES[self.stage][1](self.simulator, table, wanted)
+        return _PAGES[self.stage].predict(self.simulator, table, wanted, self.structure.trait)
 
     def log_likelihood(self, z: Floats) -> Floats:
         """Return ln p(published numbers | z), (point,); -inf where the run failed."""
@@ -190,11 +213,11 @@ class Problem:
     @cached_property
     def refused_share(self) -> float:
         """Share of 512 points of the prior whose parameters the model refuses or cannot run."""
+        from scipy.special import ndtri
+
         from ..uncertainty.coordinates import sobol_points
 
         u = sobol_points(512, len(self.coordinates), fixed_seed("refused_share"))
-        from scipy.special import ndtri
-
         rows = self.simulator.rows(self.table(ndtri(np.clip(u, 1e-12, 1 - 1e-12))))
         kernel = self.simulator.kernel
         return len(kernel.refusals(rows, kernel.constants(rows))) / len(rows)

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..population.patients import MONTH, Patients, Weighted, weighted_patients
+from ..endpoints.endpoint import Seen
+from ..endpoints.reported import YEAR
+from ..population.patients import Patients, Weighted, weighted_patients
 from ..solver.problem import Floats
-from ..statistics import expected_log_hazard_ratio
 from ..uncertainty.coordinates import sobol_points
+from .needs import check_cohort, summary
 from .simulator import IL2_SPREAD, PATIENT_SEED, Simulator
 from .targets import Target
 
 #: Estimated in this stage.
 PARAMETERS = (
-    "motor_unit_loss_rate", "spread_loss_rate", "respiratory_ratio", "csf_pnfh_untreated", "spread_pnfh",
-    "correlation_pnfh_loss_rate", "svc_before_disease", "spread_svc", "function_half", "respiration_half",
-    "hazard_reference", "hazard_per_point", "hazard_per_percent",
-)  # fmt: skip
+    *("motor_unit_loss_rate", "spread_loss_rate", "respiratory_ratio", "csf_pnfh_untreated", "spread_pnfh"),
+    *("correlation_pnfh_loss_rate", "svc_before_disease", "spread_svc", "function_half", "respiration_half"),
+    *("hazard_reference", "hazard_per_point", "hazard_per_percent"),
+)
 #: Cuts of CSF pNFH in MIROCALS, pg/mL.
 CUTS = (750.0, 3700.0)
-#: SVC falls by so many % for each point of ALSFRS-R (Andrews 2018 over PRO-ACT slopes).
-SVC_PER_POINT = 2.7
 STEP = 20.0
-YEAR = 365.0
 FOLLOW_UP = 640.0
 
 
@@ -50,70 +48,27 @@ def cumulative(hazard: Floats, times: Floats) -> Floats:
 
 
 def predict(simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Target, ...]) -> dict[str, Floats]:
-    """Return predictions (set,) by target; (set, class) for the strata."""
+    """Return predictions (set,) by target; (set, class) for the strata. Slopes are of all: deaths are not taken out."""
     days = np.unique(np.concatenate([np.arange(0, FOLLOW_UP + 1, STEP), [YEAR]]))
-    year = int(np.searchsorted(days, YEAR))
-    patients = als_patients(simulator)
-    value = {i: table[i] if i in table else np.array([simulator.parameters[i]]) for i in PARAMETERS}
-    joint = value["hazard_per_point"] + SVC_PER_POINT * value["hazard_per_percent"]
+    patients, sets = als_patients(simulator), candidates(simulator, table)
+    value = {i: np.broadcast_to(table.get(i, simulator.parameters[i]), len(sets)) for i in PARAMETERS}
     found: dict[str, list[Floats | float]] = {t.id: [] for t in targets}
-    for number, c in enumerate(candidates(simulator, table)):
-        seen = patients.natural_course(c.rows, days)
-        survival = np.exp(-cumulative(seen["hazard"], days))
-        slope = {i: (seen[i][:, year] - seen[i][:, 0]) / YEAR * MONTH for i in ("alsfrs_r", "svc", "motor_units")}
-        high = c.pnfh > CUTS[1]
+    for k, c in enumerate(sets):
+        course = patients.natural_course(c.rows, days)
+        # by day in memory: what is summed is the patients of one day
+        course["survival"] = np.asfortranarray(np.exp(-cumulative(course["hazard"], days)))
+        numbers = {i: float(v[k]) for i, v in value.items()}
+        seen = Seen(times=days, arms=(course,), weight=c.weight, pnfh=c.pnfh, cuts=CUTS, numbers=numbers)
         for t in targets:
-            found[t.id].append(_endpoint(t, c, seen, slope, survival, days, high, float(joint[number % len(joint)])))
+            found[t.id].append(summary(t).of(seen, t.day))
     return {id: np.array(values) for id, values in found.items()}
 
 
-def _endpoint(
-    t: Target,
-    c: Weighted,
-    seen: Mapping[str, Floats],
-    slope: Mapping[str, Floats],
-    survival: Floats,
-    days: Floats,
-    high: NDArray[np.bool_],
-    joint: float,
-) -> Floats | float:
-    """Return one endpoint of one parameter set."""
-    w = c.weight
+def check(simulator: Simulator, targets: tuple[Target, ...]) -> None:
+    """Refuse targets that untreated patients cannot answer.
 
-    def mean(x: Floats) -> float:
-        return float(w @ x)
-
-    def sd(x: Floats) -> float:
-        return float(np.sqrt(w @ (x - w @ x) ** 2))
-
-    match t.endpoint:
-        case "alsfrs_r_entry":
-            return weighted_median(seen["alsfrs_r"][:, 0], w)
-        case "alsfrs_r_slope":
-            return mean(slope["alsfrs_r"])
-        case "alsfrs_r_slope_sd":
-            return sd(slope["alsfrs_r"])
-        case "svc_entry":
-            return mean(seen["svc"][:, 0])
-        case "svc_entry_sd":
-            return sd(seen["svc"][:, 0])
-        case "svc_slope":
-            return mean(slope["svc"])
-        case "motor_unit_slope":
-            return 100 * mean(slope["motor_units"] / seen["motor_units"][:, 0])
-        case "pnfh_strata":
-            return np.array([w[c.pnfh < CUTS[0]].sum(), w[(c.pnfh >= CUTS[0]) & ~high].sum(), w[high].sum()])
-        case "dead":
-            assert t.day is not None
-            return 1 - mean(np.array([np.interp(t.day, days, s) for s in survival]))
-        case "ln_hr_high_pnfh_untreated":
-            return expected_log_hazard_ratio(survival[~high], survival[high], w[~high], w[high])
-        case _:
-            return joint
-
-
-def weighted_median(x: Floats, w: Floats) -> float:
-    """Return the weighted median, interpolated, so that it moves smoothly with the weights."""
-    order = np.argsort(x, kind="stable")
-    share = np.cumsum(w[order]) - w[order] / 2
-    return float(np.interp(0.5, share / w.sum(), x[order]))
+    Raises
+    ------
+    InputError
+    """
+    check_cohort(targets, [o.id for o in simulator.kernel.blueprint.observables], FOLLOW_UP)

@@ -65,22 +65,33 @@ class Simulator:
         return patients.rows(ndtr(np.concatenate([axes, -axes])), table)
 
     def observe(
-        self, arms: Sequence[str | Regimen], rows: Floats, times: Floats, ids: Sequence[str]
+        self,
+        arms: Sequence[str | Regimen],
+        rows: Floats,
+        times: Floats,
+        ids: Sequence[str],
+        precision: str = "float64",
     ) -> dict[str, dict[str, Floats]]:
         """Simulate every arm for every row until the last time.
 
         Returns
         -------
-        {arm: {observable or state: (row, time)}}
+        {arm: {state or observable: (row, time)}}
             NaN where a run failed.
         """
         k, bp = self.kernel, self.kernel.blueprint
         plans = [(self.arms[a] if isinstance(a, str) else a).until(float(times[-1])) for a in arms]
-        which = np.repeat(np.arange(len(plans)), len(rows))
         result = run(
-            k, plans, which, np.tile(rows, (len(plans), 1)), times, float(times[-1]),
-            options=SolverOptions(rtol=self.size.rtol), batch=True,
-        )  # fmt: skip
+            k,
+            plans,
+            np.repeat(np.arange(len(plans)), len(rows)),
+            np.tile(rows, (len(plans), 1)),
+            times,
+            float(times[-1]),
+            options=SolverOptions(rtol=self.size.rtol),
+            precision=precision,
+            batch=True,
+        )
         states, observed = [s.id for s in bp.states], [o.id for o in bp.observables]
         values = k.observables(result.states, result.inputs, result.parameters[:, None], result.constants[:, None])
         found: dict[str, dict[str, Floats]] = {}

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from ..dosing.regimen import Dose, Regimen
+from ..endpoints.registry import TARGETED
+from ..endpoints.reported import STAGES
 from ..errors import InputError, UnitError, unknown_name
 from ..parameters.record import Distribution, distribution
 from ..resources import data_dir
 from ..units import factor, to_float
-from .endpoints import ENDPOINTS, STAGES
 
 #: Factor on the standard error by status of the estimate.
 WEIGHTS: Mapping[str, float] = {"read": 1.0, "derived": 1.0, "recalled": 1.5, "assumed": 2.0}
@@ -242,9 +243,9 @@ def _target(id: str, row: Mapping[str, Any], data: Mapping[str, Any], file: str)
     for key in ("endpoint", "unit", "status", "source", "use"):
         if key not in row:
             raise InputError(f"it has no {key!r}")
-    if row["endpoint"] not in ENDPOINTS:
-        raise unknown_name("endpoint", str(row["endpoint"]), ENDPOINTS)
-    endpoint = ENDPOINTS[row["endpoint"]]
+    if row["endpoint"] not in TARGETED:
+        raise unknown_name("endpoint", str(row["endpoint"]), TARGETED)
+    endpoint = TARGETED[row["endpoint"]]
     stage = row.get("stage", data.get("stage"))
     if stage not in STAGES:
         raise unknown_name("stage", str(stage), STAGES)

@@ -11,8 +11,8 @@ from typing import Any
 
 from .._version import __version__
 from ..calibration.diagnostics import FALL
-from ..calibration.endpoints import STAGES
 from ..calibration.self_test import RANKED
+from ..endpoints import STAGES
 from ..errors import InputError
 from ..plotting.forest import forest, histograms, profiles
 from .embed import embedded

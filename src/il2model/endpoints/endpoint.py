@@ -1,0 +1,211 @@
+"""What an endpoint is: how a number is read off the courses of one patient, of a cohort, of two arms, of a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from ..statistics import expected_cox
+from .reductions import Floats, OverTime, Statistic, cut
+
+Use = Literal["output", "limit"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What there is to read: the same weighted patients in one arm or two.
+
+    Parameters
+    ----------
+    times : (time,)
+        Days.
+    arms : tuple of {observable: (patient, time)}
+        The control first.
+    weight : (patient,)
+        Their sum is 1.
+    pnfh : (patient,)
+        CSF pNFH before the trial, pg/mL.
+    cuts : (float, float)
+        Bounds of the strata of CSF pNFH, pg/mL; the second is the upper end of the middle stratum.
+    numbers : {parameter: value}
+        Of the set that the patients come from.
+    """
+
+    times: Floats
+    arms: tuple[Mapping[str, Floats], ...]
+    weight: Floats
+    pnfh: Floats
+    cuts: tuple[float, float]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def interaction(self) -> Floats:
+        """Coefficients of arm, CSF pNFH (1,000 pg/mL) and their product in the expected Cox model."""
+        arm = np.repeat([0.0, 1.0], len(self.pnfh))
+        pnfh = np.tile(self.pnfh, 2) / 1000
+        survival = np.concatenate([a["survival"] for a in self.arms])
+        return expected_cox(survival, np.tile(self.weight / 2, 2), np.c_[arm, pnfh, arm * pnfh])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A number that is read off a simulation: its name, unit and meaning.
+
+    Parameters
+    ----------
+    id, unit, meaning : str
+    stage : str, optional
+        The stage of the calibration that predicts it; None where no target may report it.
+    needs_arm, needs_day : bool
+        Whether a target has to say them.
+    """
+
+    id: str
+    unit: str
+    meaning: str
+    stage: str | None = None
+    needs_arm: bool = False
+    needs_day: bool = False
+
+    @property
+    def observables(self) -> tuple[str, ...]:
+        """What has to be simulated for it."""
+        return ()
+
+    @property
+    def sentence(self) -> str:
+        """The whole meaning: what is read, when, and over whom."""
+        return self.meaning
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course(Endpoint):
+    """Read off a course over time; with a statistic, over the patients of a cohort.
+
+    Parameters
+    ----------
+    observable : str
+    over_time : callable
+        (time,), (..., time) -> (...); see `reductions`.
+    over_patients : Statistic, optional
+    until : float, optional
+        Last day of what is read where a target names none.
+    days : callable, optional
+        Days on which the course has to be known to be read, given the last.
+    course_unit : str, optional
+        Unit of the course, where it is not the model's.
+    arm : int
+        0 is the control, 1 the treated arm, where both are seen.
+    formula : str, optional
+        The same number on the day, in the ids of the model, for exports; None where it is no value of one time.
+    uses : tuple
+        'output': of a sensitivity study; 'limit': what a search of regimens may bound.
+    """
+
+    observable: str
+    over_time: OverTime
+    over_patients: Statistic | None = None
+    until: float | None = None
+    days: Callable[[float], Floats] | None = None
+    course_unit: str | None = None
+    arm: int = 0
+    formula: str | None = None
+    uses: tuple[Use, ...] = ()
+
+    @property
+    def observables(self) -> tuple[str, ...]:
+        """The observable of the course."""
+        return (self.observable,)
+
+    @property
+    def sentence(self) -> str:
+        """What is read, when, and over whom."""
+        when = f", to day {self.until:g}" if self.until else ""
+        return self.meaning + when + (f"; {self.over_patients.words}" if self.over_patients else "")
+
+    def horizon(self, day: float | None) -> float | None:
+        """Return the last day that is read."""
+        return self.until if day is None else day
+
+    def read(self, times: Floats, course: Floats, day: float | None = None) -> Floats:
+        """Return the number of each patient, (...), off courses (..., time).
+
+        Raises
+        ------
+        InputError
+            If the courses end before the day.
+        """
+        return self.over_time(*cut(times, course, self.horizon(day)))
+
+    def summary(self, values: Floats, weight: Floats | None = None) -> Floats:
+        """Return the statistic over patients, (..., patient) to (...)."""
+        assert self.over_patients is not None
+        return self.over_patients.of(values, weight)
+
+    def of(self, seen: Seen, day: float | None = None) -> Floats:
+        """Return the number of a cohort."""
+        return self.summary(self.read(seen.times, seen.arms[self.arm][self.observable], day), seen.weight)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast(Endpoint):
+    """Difference of an endpoint between the treated arm and the control, over the same patients.
+
+    Parameters
+    ----------
+    base : Course
+    scale : float
+        How much there is to gain at most, in its unit.
+    """
+
+    base: Course
+    scale: float
+
+    @property
+    def observables(self) -> tuple[str, ...]:
+        """Those of its base."""
+        return self.base.observables
+
+    def read(self, times: Floats, control: Floats, treated: Floats) -> Floats:
+        """Return the difference of each patient, off courses (..., time) of both arms."""
+        return np.asarray(self.base.over_time(times, treated) - self.base.over_time(times, control))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis(Endpoint):
+    """What a trial's own analysis gives, expected over infinitely many of the seen patients.
+
+    Parameters
+    ----------
+    of_seen : callable
+    reads : tuple of str
+        Observables of the seen courses.
+    column : str, optional
+        The name of the same analysis of one random trial.
+    """
+
+    of_seen: Callable[[Seen], Floats | float]
+    reads: tuple[str, ...] = ("survival",)
+    column: str | None = None
+
+    @property
+    def observables(self) -> tuple[str, ...]:
+        """The observables it reads."""
+        return self.reads
+
+    def of(self, seen: Seen, day: float | None = None) -> Floats | float:
+        """Return the number of a cohort."""
+        return self.of_seen(seen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Test(Endpoint):
+    """A test that decides a trial: columns of its statistic and its p, and the sign that favours the treated arm."""
+
+    statistic: str
+    p: str
+    sign: int

@@ -1,0 +1,137 @@
+"""One registry: every endpoint can be computed, and what cannot be computed is refused."""
+
+import shutil
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+from il2model.calibration import needs
+from il2model.calibration import targets as targets_module
+from il2model.calibration.mirocals import Trait
+from il2model.calibration.problem import Problem
+from il2model.calibration.simulator import Size
+from il2model.calibration.targets import load_targets
+from il2model.endpoints import reductions as r
+from il2model.endpoints.endpoint import Endpoint
+from il2model.endpoints.registry import TARGETED, by_id
+from il2model.endpoints.reported import STAGES
+from il2model.errors import InputError, UnknownNameError
+from il2model.resources import data_dir
+
+ARM = {"pk": "piscitelli", "imodals": "imodals_2miu"}
+DAY = {"pk": 0.25, "imodals": 5.0, "progression": 365.0, "mirocals": 365.0}
+
+
+def asked(endpoint, day=None):
+    """A target of an endpoint, made from one that ships."""
+    some = next(t for t in load_targets().targets.values() if t.form == "normal")
+    arms = (ARM[endpoint.stage],) if endpoint.needs_arm else ()
+    return replace(
+        some, id=endpoint.id, stage=endpoint.stage, endpoint=endpoint.id, arms=arms, drift=None, noise=None, joint=None,
+        day=(DAY[endpoint.stage] if endpoint.needs_day else None) if day is None else day,
+    )  # fmt: skip
+
+
+def predicted(stage, targets):
+    posed = Problem.pose(stage, size=Size(patients=64, shares=2, sensitivities=2))
+    found = MappingProxyType({t.id: t for t in targets})
+    return replace(posed, targets=replace(posed.targets, targets=found)).predict({}, checks=True)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_endpoint_of_a_stage_is_a_number_of_its_own_on_the_default_model(stage):
+    some = [asked(e) for e in TARGETED.values() if e.stage == stage]
+    assert some
+    found = predicted(stage, some)
+    for t in some:
+        assert np.isfinite(found[t.id]).all(), t.id
+    values = [float(np.ravel(found[t.id])[0]) for t in some]
+    assert len(set(values)) == len(values), dict(zip([t.id for t in some], values, strict=True))
+
+
+def test_an_endpoint_that_nothing_computes_is_refused_when_the_problem_is_posed(tmp_path, monkeypatch):
+    ghost = Endpoint(id="ghost", unit="point/month", meaning="what nobody can compute", stage="progression")
+    known = MappingProxyType({**TARGETED, "ghost": ghost})
+    for module in (targets_module, needs):
+        monkeypatch.setattr(module, "TARGETED", known)
+    folder = shutil.copytree(data_dir("calibration") / "targets", tmp_path / "targets")
+    file = folder / "als_cohorts.toml"
+    file.write_text(file.read_text(encoding="utf8").replace('"alsfrs_r_slope"', '"ghost"', 1), encoding="utf8")
+    with pytest.raises(InputError, match="ghost"):
+        Problem.pose("progression", targets=folder)
+    with pytest.raises(InputError, match="ghost"):
+        needs.course(asked(ghost))
+
+
+def test_an_output_that_no_stage_predicts_is_no_target(tmp_path):
+    folder = shutil.copytree(data_dir("calibration") / "targets", tmp_path / "targets")
+    file = folder / "als_cohorts.toml"
+    file.write_text(file.read_text(encoding="utf8").replace('"alsfrs_r_slope"', '"alsfrs_r_end"', 1), encoding="utf8")
+    with pytest.raises(InputError, match="alsfrs_r_end"):
+        load_targets(folder)
+
+
+def test_a_day_after_the_follow_up_is_refused_and_a_day_within_is_read():
+    for name, stage in (("dead", "progression"), ("dead_treated", "mirocals")):
+        target = asked(TARGETED[name])
+        early, late = predicted(stage, [target])[name], predicted(stage, [replace(target, day=640.0)])[name]
+        assert (early < late - 0.1).all(), name
+        with pytest.raises(InputError, match="700"):
+            needs.check_cohort([replace(target, day=700.0)], ("survival",), 640.0)
+
+
+def test_a_shorter_follow_up_moves_the_day_that_is_read():
+    posed = Problem.pose("mirocals", size=Size(patients=64, shares=2, sensitivities=2))
+    t = asked(TARGETED["dead_treated"], day=640.0)
+    from il2model.calibration.mirocals import predict
+
+    short = predict(posed.simulator, {}, (t,), Trait(follow_up=535.0))["dead_treated"]
+    whole = predict(posed.simulator, {}, (replace(t, day=535.0),))["dead_treated"]
+    assert short == pytest.approx(whole, abs=2e-3)
+
+
+def test_an_unknown_endpoint_is_named():
+    from il2model.endpoints import endpoint
+
+    with pytest.raises(UnknownNameError, match="treg_peak"):
+        endpoint("treg_peek")
+    with pytest.raises(InputError, match="ghost"):
+        by_id((Endpoint(id="ghost", unit="1", meaning="a"), Endpoint(id="ghost", unit="1", meaning="b")))
+
+
+def test_reductions_of_known_courses():
+    t = np.array([0.0, 1.0, 2.0, 4.0])
+    y = np.array([[1.0, 3.0, 2.0, 0.5]])
+    assert r.largest(t, y) == 3.0
+    assert r.first(t, y) == 1.0
+    assert r.last(t, y) == 0.5
+    assert r.points(t, y) == -0.5
+    assert r.gain(t, y) == -50.0
+    assert r.lowest_gain(t, y) == -50.0
+    assert r.largest_gain_on(np.array([2.0, 4.0]))(t, y) == 100.0
+    assert r.lowest_of_first(t, y) == 0.5
+    assert r.slope(t, y) == pytest.approx(-0.125 * 30.4375)
+    assert r.slope_of_first(t, 2 * y) == pytest.approx(-0.125 * 30.4375)
+    assert r.area_above_first(t, y) == pytest.approx(1.0 + 1.5 + 0.5)
+    assert r.area_in_hours(t, y) == pytest.approx(24 * (2 + 2.5 + 2.5))
+    hours = np.linspace(0, 1, 97)
+    assert r.half_life(10, 18)(hours, np.exp(-np.log(2) * hours * 24 / 5)[None]) == pytest.approx(5.0)
+    assert r.hour_of_largest(hours, -((hours[None] - 0.3) ** 2)) == pytest.approx(24 * 0.3)
+
+
+def test_a_course_is_cut_at_a_day_and_not_beyond_its_end():
+    t, y = np.array([0.0, 1.0, 3.0]), np.array([[0.0, 2.0, 6.0]])
+    for day, values in ((1.0, [0, 2]), (2.0, [0, 2, 4]), (None, [0, 2, 6]), (3.0, [0, 2, 6])):
+        days, cut = r.cut(t, y, day)
+        assert cut[0].tolist() == values
+        assert days[-1] == (3.0 if day is None else day)
+    with pytest.raises(InputError, match="Day 4"):
+        r.cut(t, y, 4.0)
+
+
+def test_statistics_of_equal_weights_are_those_without_weights():
+    x, w = np.array([1.0, 2.0, 4.0, 9.0]), np.full(4, 0.25)
+    for statistic in (r.MEAN, r.SD, r.MEDIAN, r.MEAN_PERCENT, r.SHARE_GONE):
+        assert statistic.of(x, w) == pytest.approx(statistic.of(x, None)), statistic.words
