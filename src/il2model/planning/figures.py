@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..endpoints.registry import TESTS
 from ..plotting.panels import COLOURS
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ def power_figure(study: PowerStudy) -> Figure:
         labels = ["everybody" if high == np.inf else f"{low:g} to {high:g}" for low, high in grid.index]
         ax.set_yticks(range(grid.shape[0]), labels)
         ax.set_xlabel("patients per arm")
-        ax.set_title(
-            {"log_rank": "log-rank test", "cafs": "function and survival (CAFS)"}[endpoint], fontsize=10, loc="left"
-        )
+        ax.set_title(TESTS[endpoint].meaning, fontsize=10, loc="left")
         for (i, j), value in np.ndenumerate(grid.to_numpy()):
             ax.text(j, i, f"{100 * value:.0f}", ha="center", va="center", color="white" if value < 0.6 else "black")
     axes[0].set_ylabel("CSF pNFH [pg/mL]")

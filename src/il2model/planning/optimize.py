@@ -10,6 +10,7 @@ import numpy as np
 
 from ..api import simulate
 from ..dosing.regimen import Regimen
+from ..endpoints.registry import CONTRASTS, LIMITS
 from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..population.cohort import Cohort
@@ -20,13 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-#: What may be maximised, in the cohort, at the end.
-OBJECTIVES: Mapping[str, str] = {
-    "survival_difference": "share alive at the end, IL-2 minus placebo",
-    "alsfrs_r_difference": "mean ALSFRS-R at the end, IL-2 minus placebo",
-}
-#: What may be limited: the cohort's median of the largest value over the course.
-LIMITS = ("eosinophil_count", "nk_count", "teff_count", "cd8_count", "treg_percent")
 #: Ranges of the search: MIU a day, days on, days of a cycle.
 BOUNDS: Mapping[str, tuple[float, float]] = {"amount": (0.25, 4.0), "days": (1, 10), "every": (14, 42)}
 
@@ -35,10 +29,10 @@ BOUNDS: Mapping[str, tuple[float, float]] = {"amount": (0.25, 4.0), "days": (1, 
 class Search:
     """Regimens that were tried, and which of them no other beats with as few injections a year.
 
-    `table` has amount, days, every, injections_per_year, the objective, every limited
-    quantity, allowed, non_dominated (an allowed regimen that none tried with as few injections beats: the
-    search has one objective, so this is no Pareto front); those rows also low and high (5 to 95 % over
-    posterior draws).
+    `table` has amount, days, every, injections_per_year, the objective, every limited quantity, left_out
+    (patients whose run failed in an arm: they count in neither), allowed, non_dominated (an allowed regimen
+    that none tried with as few injections beats: the search has one objective, so this is no Pareto front);
+    those rows also low and high (5 to 95 % over posterior draws).
     """
 
     objective: str
@@ -73,7 +67,7 @@ def optimize(
     ----------
     objective : {'survival_difference', 'alsfrs_r_difference'}
     limits : mapping, optional
-        Largest value allowed of `LIMITS`, in the units of the observables.
+        Largest value allowed of an observable, in its unit, as the cohort's median; see `endpoints.limits()`.
     injections_per_year : float, optional
         Most injections a year.
     until : float
@@ -95,8 +89,8 @@ def optimize(
     from scipy.optimize import differential_evolution
 
     limits = dict(limits or {})
-    if objective not in OBJECTIVES:
-        raise unknown_name("objective", objective, OBJECTIVES)
+    if objective not in CONTRASTS:
+        raise unknown_name("objective", objective, CONTRASTS)
     for name, value in limits.items():
         if name not in LIMITS:
             raise unknown_name("quantity to limit", name, LIMITS)
@@ -120,13 +114,22 @@ def optimize(
         over = sum(max(0.0, row[name] / value - 1) for name, value in limits.items())
         if injections_per_year is not None:
             over += max(0.0, row["injections_per_year"] / injections_per_year - 1)
-        row["allowed"] = over == 0.0
-        return over if over > 0 else -float(row[objective]) / judge.scale
+        row["allowed"] = over == 0.0 and np.isfinite(row[objective])
+        if not np.isfinite(row[objective]):
+            return float("inf")  # nobody is left to judge it by
+        return over if over > 0 else -float(row[objective]) / CONTRASTS[objective].scale
 
     differential_evolution(
-        cost, list(BOUNDS.values()), integrality=[False, True, True], popsize=5, maxiter=generations, seed=seed,
-        polish=False, tol=0.0, init="sobol",
-    )  # fmt: skip
+        cost,
+        list(BOUNDS.values()),
+        integrality=[False, True, True],
+        popsize=5,
+        maxiter=generations,
+        seed=seed,
+        polish=False,
+        tol=0.0,
+        init="sobol",
+    )
     frame = pd.DataFrame(list(tried.values())).sort_values("injections_per_year", ignore_index=True)
     frame["non_dominated"] = _non_dominated(frame, objective)
     if draws:
@@ -140,43 +143,56 @@ class _Judge:
     def __init__(
         self, objective: str, limits: Mapping[str, float], until: float, cohort: Cohort, threads: int | None
     ) -> None:
-        self.objective, self.limits, self.until, self.threads = objective, limits, until, threads
+        self.objective, self.limits, self.until, self.threads = CONTRASTS[objective], limits, until, threads
         self.cohort = cohort
-        self.observable = "survival" if objective == "survival_difference" else "alsfrs_r"
-        self.scale = 1.0 if self.observable == "survival" else 48.0
-        self.control = self._end(Regimen.named("placebo"), cohort)[0]
+        self.control = self._seen(Regimen.named("placebo"), cohort)[0]
 
     def regimen(self, amount: float, days: int, every: int) -> Regimen:
         """Return the cycles that end before the follow-up does, as MIROCALS stopped at 509 of 640 days."""
         cycles = max(1, int((self.until - 108) // every))
         return Regimen.cyclic(amount=amount, days=min(days, every), every=every, cycles=cycles)
 
-    def _end(self, plan: Regimen, cohort: Cohort) -> tuple[float, dict[str, float]]:
-        """Return the mean of the objective's observable at the end, and medians of largest values."""
+    def _seen(self, plan: Regimen, cohort: Cohort) -> tuple[Floats, Mapping[str, Floats]]:
+        """Return what the objective reads of each patient at the end, and his largest limited values."""
         import warnings
 
+        base = self.objective.base
         # cells are judged over the first cycles, daily: they settle within a few months
         save = np.unique(np.concatenate([np.arange(0, min(112.0, self.until) + 0.5, 1.0), [self.until]]))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # every regimen of a search is outside the trials
             solution = simulate(
-                plan, cohort=cohort, until=self.until, save=save, threads=self.threads, raise_on_failure=False,
-                observables=[self.observable, *self.limits], options=SolverOptions(rtol=1e-4),
-            )  # fmt: skip
-        ends = solution.values(self.observable)[:, -1]
-        peaks = {i: float(np.nanmedian(solution.values(i).max(axis=1))) for i in self.limits}
-        return float(np.nanmean(ends)), peaks
+                plan,
+                cohort=cohort,
+                until=self.until,
+                save=save,
+                threads=self.threads,
+                raise_on_failure=False,
+                observables=[base.observable, *self.limits],
+                options=SolverOptions(rtol=1e-4),
+            )
+        peaks = {i: LIMITS[i].read(save, solution.values(i)) for i in self.limits}
+        return base.read(save, solution.values(base.observable)), peaks
+
+    def _judge(self, plan: Regimen, cohort: Cohort, control: Floats) -> dict[str, float]:
+        """Return the objective, the limited quantities, and how many patients both arms leave out."""
+        ends, peaks = self._seen(plan, cohort)
+        good = np.isfinite(ends) & np.isfinite(control)
+        if not good.any():
+            return dict.fromkeys((self.objective.id, *peaks), float("nan")) | {"left_out": float(len(good))}
+        treated, untreated = (float(self.objective.base.summary(x[good])) for x in (ends, control))
+        limited = {i: float(LIMITS[i].summary(x[good])) for i, x in peaks.items()}
+        return {self.objective.id: treated - untreated, **limited, "left_out": float((~good).sum())}
 
     def __call__(self, amount: float, days: int, every: int) -> dict[str, Any]:
-        end, peaks = self._end(self.regimen(amount, days, every), self.cohort)
         row: dict[str, Any] = {"amount": amount, "days": days, "every": every}
-        row |= {"injections_per_year": min(days, every) * 365.25 / every, self.objective: end - self.control}
-        return row | peaks
+        row["injections_per_year"] = min(days, every) * 365.25 / every
+        return row | self._judge(self.regimen(amount, days, every), self.cohort, self.control)
 
     def of(self, cohort: Cohort, amount: float, days: int, every: int) -> float:
         """Return the objective in another cohort."""
-        control = self._end(Regimen.named("placebo"), cohort)[0]
-        return self._end(self.regimen(amount, days, every), cohort)[0] - control
+        control = self._seen(Regimen.named("placebo"), cohort)[0]
+        return self._judge(self.regimen(amount, days, every), cohort, control)[self.objective.id]
 
 
 def _non_dominated(frame: pd.DataFrame, objective: str) -> list[bool]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..endpoints.registry import TESTS
 from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..solver.problem import Floats
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Range = tuple[float, float] | None
-ENDPOINTS = ("log_rank", "cafs")
 #: Cut-offs of CSF pNFH that are tried by default, pg/mL.
 CUTS: tuple[Range, ...] = (None, (0.0, 3700.0), (750.0, 3700.0), (750.0, 2500.0))
 
@@ -50,7 +50,7 @@ def power_study(
     *,
     cuts: Sequence[Range] = CUTS,
     sizes: Sequence[int] = (110, 200, 300, 400),
-    endpoints: Sequence[str] = ENDPOINTS,
+    endpoints: Sequence[str] = tuple(TESTS),
     replicates: int = 200,
     seed: int = 0,
     draws: int | None = None,
@@ -92,8 +92,8 @@ def power_study(
 
     plan = TrialDesign.named(design) if isinstance(design, str) else design
     for endpoint in endpoints:
-        if endpoint not in ENDPOINTS:
-            raise unknown_name("endpoint", endpoint, ENDPOINTS)
+        if endpoint not in TESTS:
+            raise unknown_name("endpoint", endpoint, TESTS)
     if not sizes or min(sizes) < 2:
         raise InputError("A trial needs at least 2 patients an arm.")
     if not 1 <= replicates <= 100_000:

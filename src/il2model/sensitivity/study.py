@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..dosing.regimen import Regimen
+from ..endpoints.registry import CONTRASTS
 from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..population.patients import Patients, weighted_patients
@@ -23,7 +24,7 @@ from ..solver.problem import Floats, SolverOptions, Status
 from ..uncertainty.coordinates import Coordinates, sobol_points
 from ..uncertainty.posterior import Posterior
 from .indices import saltelli_design
-from .outputs import DIFFERENCES, SCALARS, Output, resolve
+from .outputs import Output, is_series, resolve
 
 if TYPE_CHECKING:
     from .results import StudyResult
@@ -180,7 +181,7 @@ class SensitivityStudy:
             raise InputError(f"The time {bad[0]:g} lies outside 0 to {self.days:g} days.")
         if self.patients < 2:
             raise InputError("A cohort needs at least 2 patients.")
-        kinds = {name in DIFFERENCES for name in self.outputs}
+        kinds = {name in CONTRASTS for name in self.outputs}
         if len(kinds) > 1:
             raise InputError("Differences between arms need a study of their own: they run a cohort for every row.")
         _ = self.columns, self.inputs
@@ -207,14 +208,14 @@ class SensitivityStudy:
     @cached_property
     def columns(self) -> tuple[Output, ...]:
         """The outputs, one per column of the results."""
-        series = [o for o in self.outputs if o not in SCALARS and o not in DIFFERENCES]
+        series = [o for o in self.outputs if is_series(o)]
         times = tuple(self.times) or (visits(self.plan, self.days) if series else ())
         return resolve(self.outputs, times, self.kernel)
 
     @property
     def compares(self) -> bool:
         """Whether the outputs are differences between arms."""
-        return any(name in DIFFERENCES for name in self.outputs)
+        return any(name in CONTRASTS for name in self.outputs)
 
     @property
     def days(self) -> float:
@@ -354,16 +355,11 @@ class SensitivityStudy:
     def _courses(self, table: dict[str, Floats], n: int, threads: int | None) -> Rows:
         rows = Coordinates(self.kernel, self.values, (), {}).rows(table, n)
         grid = self._grid()
-        wanted = {c.series for c in self.columns if c.series} | {
-            SCALARS[c.name].observable for c in self.columns if c.name in SCALARS
-        }
-        course, words, span = self._run(self.plan, rows, grid, sorted(wanted), threads)
+        wanted = sorted({c.observable for c in self.columns})
+        course, words, span = self._run(self.plan, rows, grid, wanted, threads)
         out = np.empty((n, len(self.columns)))
         for k, c in enumerate(self.columns):
-            if c.series is not None and c.time is not None:
-                out[:, k] = course[c.series][:, int(np.searchsorted(grid, c.time))]
-            else:
-                out[:, k] = SCALARS[c.name].read(grid, course[SCALARS[c.name].observable])
+            out[:, k] = c.read(grid, course[c.observable])
         return Rows(out, words, np.zeros(n), np.array([span]))
 
     def _run(
@@ -398,7 +394,7 @@ class SensitivityStudy:
         rows = np.concatenate([p.rows for p in people])
         edges = np.concatenate([[0], np.cumsum(sizes)])
         grid = np.array([0.0, self.days])
-        ids = sorted({SCALARS[DIFFERENCES[c.name][0]].observable for c in self.columns})
+        ids = sorted({c.observable for c in self.columns})
         control, failed, span = self._run(self._control, rows, grid, ids, threads)
         treated, failed_too, more = self._run(self.plan, rows, grid, ids, threads)
         for k, p in enumerate(people):
@@ -411,8 +407,8 @@ class SensitivityStudy:
                 continue
             w = p.weight[good] / p.weight[good].sum()
             for c, column in enumerate(self.columns):
-                i = SCALARS[DIFFERENCES[column.name][0]].observable
-                out[k, c] = w @ (treated[i][part][good, -1] - control[i][part][good, -1])
+                courses = (arm[column.observable][part][good] for arm in (control, treated))
+                out[k, c] = w @ column.difference(grid, *courses)
         return Rows(out, words, left_out, np.array([span, more]))
 
     def run(

@@ -135,3 +135,47 @@ def test_statistics_of_equal_weights_are_those_without_weights():
     x, w = np.array([1.0, 2.0, 4.0, 9.0]), np.full(4, 0.25)
     for statistic in (r.MEAN, r.SD, r.MEDIAN, r.MEAN_PERCENT, r.SHARE_GONE):
         assert statistic.of(x, w) == pytest.approx(statistic.of(x, None)), statistic.words
+
+
+def test_every_output_and_every_contrast_is_a_number_on_the_default_model():
+    from il2model.endpoints import CONTRASTS, OUTPUTS
+    from il2model.sensitivity.study import SensitivityStudy
+
+    for names in (OUTPUTS, CONTRASTS):
+        study = SensitivityStudy(outputs=list(names), method="delta", n=4, seed=1, patients=16)
+        found = study.evaluate(study.design[:2]).Y
+        assert np.isfinite(found).all(), names
+        assert len({float(x) for x in found[0]}) == len(names)
+
+
+def test_the_lists_name_what_the_verbs_take():
+    from il2model.endpoints import limits, objectives, outputs
+
+    assert {"treg_auc", "survival_difference"} < {row["id"] for row in outputs()}
+    assert {row["id"] for row in objectives()} == {"survival_difference", "alsfrs_r_difference"}
+    assert "eosinophil_count" in {row["id"] for row in limits()}
+    for row in (*outputs(), *objectives(), *limits()):
+        assert set(row) == {"id", "unit", "meaning"}
+        assert all(row.values())
+
+
+def test_a_search_leaves_a_failed_patient_out_of_both_arms_and_says_so(monkeypatch):
+    from il2model import optimize
+    from il2model.planning import optimize as module
+    from il2model.simulation.solution import Solution
+
+    arguments = {"patients": 6, "generations": 1, "draws": 0, "until": 200.0, "seed": 3}
+    whole = optimize(**arguments).table
+    assert (whole["left_out"] == 0).all()
+    values = Solution.values
+
+    def without_one(self, id, unit=None):
+        found = np.array(values(self, id, unit) if unit else values(self, id))
+        if any(d.amount > 0 for p in self.regimens for d in p.given):
+            found[0] = np.nan
+        return found
+
+    monkeypatch.setattr(Solution, "values", without_one)
+    some = module.optimize(**arguments).table
+    assert (some["left_out"] == 1).all()
+    assert np.isfinite(some["survival_difference"]).all()
