@@ -5,7 +5,7 @@
 Simulates 3,000 trials of 2 x 110 patients with the effect of the start values and
 3,000 without one, and prints SD, bias against the infinite trial and correlations of ln
 HR (all, low, high pNFH) and of the deaths on placebo. The rounded mean of both
-stands in targets/mirocals.toml.
+stands in trials/mirocals.toml.
 """
 
 import numpy as np

@@ -102,7 +102,7 @@ def target_page(entries) -> str:
 
     found = load_targets()
     rule = ", ".join(f"{status} x {w:g}" for status, w in WEIGHTS.items())
-    out = [HEAD, "# Targets\n\nEvery published number that the calibration reads (`calibration/targets/*.toml`). "]
+    out = [HEAD, "# Targets\n\nEvery published number that the calibration reads (`calibration/trials/*.toml`). "]
     out.append(f"Its standard error is multiplied by one rule for its status: {rule}. *Fit* enters the likelihood, ")
     out.append(
         "*check* is only compared. Estimates and errors of hazard ratios are on the log scale in the likelihood.\n"

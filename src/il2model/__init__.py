@@ -28,6 +28,7 @@ _HOMES = {
     "SolverOptions": "solver.problem",
     "Status": "solver.problem",
     "StudyResult": "sensitivity.results",
+    "Trial": "trials.trial",
     "TrialDesign": "trials.design",
     "TrialResult": "trials.run",
     "UnitError": "errors",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from .trials.design import Visit as Visit
     from .trials.run import TrialResult as TrialResult
     from .trials.run import run_trial as run_trial
+    from .trials.trial import Trial as Trial
     from .uncertainty.posterior import Posterior as Posterior
 
 

@@ -21,7 +21,7 @@ model's effect and without one."""
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     p: Parser = commands.add_parser("trial", help="replay a trial, or run a design", description=_HELP)
-    p.add_argument("name", metavar="NAME", help="mirocals or imodals")
+    p.add_argument("name", metavar="NAME", help="a published trial, or a trial file of your own")
     p.add_argument("--replicates", type=int, default=200, metavar="N", help="(default 200)")
     p.add_argument("--seed", type=int, default=0, metavar="N")
     p.add_argument("--draws", type=int, default=None, metavar="N", help="posterior draws (default: the point estimate)")
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 def as_json(result: Any) -> dict[str, Any]:
     """Return the analyses as plain data, published values beside them; no value is NaN."""
-    from ..trials.published import others
+    from ..trials.published import MEANINGS
 
     found: dict[str, Any] = {}
     frame = result.summary()
@@ -79,9 +79,9 @@ def as_json(result: Any) -> dict[str, Any]:
         kind = (
             "share"
             if str(name).startswith("dead[")
-            else "value"
-            if str(name) in others() and str(name) != "ratio_high_low"
             else "hr"
+            if str(name) in (*MEANINGS, "ratio_high_low")
+            else "value"
         )
         entry: dict[str, Any] = {kind: {k: _clean(row[k]) for k in ("median", "q025", "q975")}}
         for key in ("published", "published_low", "published_high", "percentile", "percentile_no_effect"):

@@ -1,4 +1,4 @@
-"""NONMEM-style dosing records to a Regimen."""
+"""NONMEM-style dosing records to doses and resets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import InputError, unknown_name
-from .regimen import Dose, Regimen
+from .dose import Dose
 
 _COLUMNS = ("id", "time", "amt", "evid", "ii", "addl", "rate", "duration", "ss", "cmt", "dv", "mdv")
 _ROUTES = {"sc": "sc", "iv": "iv", "1": "sc", "2": "iv", "nan": "sc", ".": "sc"}
@@ -58,8 +58,8 @@ def _count(row: Mapping[str, Any], key: str, number: int, allowed: range) -> int
     return int(value)
 
 
-def regimen_from_records(frame: Any, name: str) -> Regimen:
-    """Expand records (time, amt, ii, addl, rate or duration, ss, evid, cmt) into a Regimen.
+def doses_from_records(frame: Any) -> tuple[tuple[Dose, ...], tuple[float, ...], float]:
+    """Expand records (time, amt, ii, addl, rate or duration, ss, evid, cmt) into doses, resets and a length in days.
 
     evid 0 and 2 are passed over, 1 doses, 3 resets the IL-2 half, 4 resets and
     doses; a reset ends the additional doses of earlier records.
@@ -92,7 +92,7 @@ def regimen_from_records(frame: Any, name: str) -> Regimen:
         if len(doses) > _MAX_ADDL:
             raise InputError(f"The records hold more than {_MAX_ADDL} doses.")
     length = max([d.end for d in doses] + resets + [0.0]) + 28.0
-    return Regimen(tuple(doses), name, length, resets=tuple(resets))
+    return tuple(doses), tuple(resets), length
 
 
 def _expand(number: int, row: Mapping[str, Any], evid: int, time: float, stops: list[float]) -> list[Dose]:

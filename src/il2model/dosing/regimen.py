@@ -8,111 +8,20 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, unknown_name
+from ..errors import InputError
 from ..parameters import load_parameters
-from ..units import split_quantity, to_float
+from .courses import Plan, daily_doses, named_plan, plan_names
+from .dose import MICROGRAM_PER_MIU, ROUTES, Dose, parse_amount, parse_time
+from .records import doses_from_records
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: 18 MIU of aldesleukin weigh 1.1 mg (US product label).
-MICROGRAM_PER_MIU = 1100.0 / 18.0
-ROUTES = ("sc", "iv")
-_GRID = 10  # digits of a day to which times are rounded, so that equal times are equal
-
-
-def parse_amount(amount: float | str) -> tuple[float, bool]:
-    """Return (MIU, per square metre?) of '2 MIU', '122 ug' or '0.5 MIU/m2'; a bare number is MIU.
-
-    Raises
-    ------
-    InputError
-        If the amount is negative, not finite or in a unit that is no dose.
-    """
-    per_m2 = False
-    if isinstance(amount, str):
-        number, unit = split_quantity(amount)
-        text = unit.replace("²", "2").replace(" ", "").replace("^2", "2").replace("**2", "2")
-        if text.endswith("/m2"):
-            per_m2, text = True, text[:-3]
-        if text in ("ug", "µg", "μg", "mcg", "microgram"):
-            value = number / MICROGRAM_PER_MIU
-        elif text == "mg":
-            value = 1000.0 * number / MICROGRAM_PER_MIU
-        elif text:
-            value = to_float(f"{number!r} {text}", "MIU", what="the dose")
-        else:
-            value = number
-    else:
-        value = to_float(amount, "MIU", what="the dose")
-    if not math.isfinite(value) or value < 0:
-        raise InputError(f"The dose {amount!r} must be a finite number of MIU, zero or more.")
-    return value, per_m2
-
-
-def _time(value: float | str, what: str) -> float:
-    day = round(to_float(value, "day", what=what), _GRID)
-    if not math.isfinite(day):
-        raise InputError(f"{what} must be a finite number of days.")
-    return day
-
-
-@dataclass(frozen=True)
-class Dose:
-    """One dose.
-
-    Parameters
-    ----------
-    time : float or str
-        Day since t = 0, or a text with a unit.
-    amount : float or str
-        MIU, or a text: '2 MIU', '122 ug', '0.5 MIU/m2'.
-    route : {'sc', 'iv'}
-    duration : float or str
-        Length of an infusion, day; 0 is a bolus.
-    per_m2 : bool
-        The amount is per square metre of body surface.
-    reset : bool
-        Set the IL-2 half back to untreated first (evid 4).
-    ss, ii : bool, float
-        The IL-2 half is on the periodic orbit of this dose given every `ii` days.
-    """
-
-    time: float
-    amount: float
-    route: str = "sc"
-    duration: float = 0.0
-    per_m2: bool = False
-    reset: bool = False
-    ss: bool = False
-    ii: float = 0.0
-
-    def __post_init__(self) -> None:
-        amount, per_m2 = parse_amount(self.amount)
-        object.__setattr__(self, "amount", amount)
-        object.__setattr__(self, "per_m2", bool(self.per_m2 or per_m2))
-        object.__setattr__(self, "time", _time(self.time, "the time of a dose"))
-        object.__setattr__(self, "duration", _time(self.duration, "the duration of a dose"))
-        object.__setattr__(self, "ii", _time(self.ii, "ii"))
-        if self.time < 0:
-            raise InputError(f"A dose at day {self.time:g} lies before t = 0.")
-        if self.duration < 0:
-            raise InputError(f"The duration of a dose is {self.duration:g} day; it must be zero or more.")
-        if self.route not in ROUTES:
-            raise unknown_name("route", str(self.route), ROUTES)
-        if self.ss and self.ii <= 0:
-            raise InputError("A dose with ss = 1 needs an interval ii above zero.")
-        if self.ss and self.duration > self.ii:
-            raise InputError("A dose with ss = 1 must be infused within its interval ii.")
-
-    @property
-    def end(self) -> float:
-        """Day on which the dose is given completely."""
-        return round(self.time + self.duration, _GRID)
+__all__ = ["MICROGRAM_PER_MIU", "ROUTES", "Dose", "Regimen", "parse_amount"]
 
 
 @dataclass(frozen=True)
@@ -141,8 +50,8 @@ class Regimen:
     def __post_init__(self) -> None:
         doses = tuple(sorted(self.doses, key=lambda d: d.time))
         object.__setattr__(self, "doses", doses)
-        object.__setattr__(self, "resets", tuple(sorted(_time(t, "the time of a reset") for t in self.resets)))
-        periods = tuple((_time(a, "riluzole") if a else 0.0, float(b)) for a, b in self.riluzole)
+        object.__setattr__(self, "resets", tuple(sorted(parse_time(t, "the time of a reset") for t in self.resets)))
+        periods = tuple((parse_time(a, "riluzole") if a else 0.0, float(b)) for a, b in self.riluzole)
         if any(not a < b for a, b in periods) or any(x[1] > y[0] for x, y in itertools.pairwise(periods)):
             raise InputError("The riluzole periods must be (from, to) in order and must not overlap.")
         object.__setattr__(self, "riluzole", periods)
@@ -170,24 +79,12 @@ class Regimen:
         InputError
             If a number is negative or not whole, or `days` is greater than `every`.
         """
-        period = _time(every, "every")
-        n_days = _whole(to_float(days, "day", what="days"), "days")
-        n_cycles = _whole(cycles, "cycles")
-        begin = _time(start, "start")
-        if period <= 0:
-            raise InputError(f"every is {period:g} day; it must be above zero.")
-        if n_days > period:
-            raise InputError(f"days = {n_days} is greater than every = {period:g}; the cycles would overlap.")
-        if n_days * n_cycles > 100_000:
-            raise InputError(f"{n_days * n_cycles} doses are more than the 100000 that one regimen may hold.")
+        doses, end = daily_doses(amount, days, every, cycles, start=start, route=route, duration=duration)
         value, per_m2 = parse_amount(amount)
-        length = _time(duration, "duration")
-        doses = tuple(
-            Dose(begin + period * c + d, value, route, length, per_m2) for c in range(n_cycles) for d in range(n_days)
-        )
+        period, n_days = parse_time(every, "every"), len(doses) // int(cycles)
         unit = "MIU/m2" if per_m2 else "MIU"
         label = name or f"{value:g} {unit} x {n_days} every {period:g} d"
-        return cls(doses, label, max(begin + period * n_cycles, 1.0))
+        return cls(doses, label, max(end, 1.0))
 
     @classmethod
     def named(cls, name: str) -> Regimen:
@@ -197,15 +94,17 @@ class Regimen:
         ------
         UnknownNameError
         """
-        try:
-            return _NAMED[name]()
-        except KeyError:
-            raise unknown_name("regimen", name, _NAMED) from None
+        return cls.of_plan(named_plan(name))
+
+    @classmethod
+    def of_plan(cls, plan: Plan) -> Regimen:
+        """Return the regimen of a plan that a trial's file holds."""
+        return cls(plan.doses, plan.name, plan.length)
 
     @staticmethod
     def names() -> tuple[str, ...]:
         """Return the names of the trial regimens."""
-        return tuple(_NAMED)
+        return plan_names()
 
     @classmethod
     def from_records(cls, frame: Any, *, name: str = "records") -> Regimen:
@@ -223,9 +122,8 @@ class Regimen:
         InputError
             With the row and column that cannot be used.
         """
-        from .records import regimen_from_records
-
-        return regimen_from_records(frame, name)
+        doses, resets, length = doses_from_records(frame)
+        return cls(doses, name, length, resets=resets)
 
     def to_records(self) -> list[dict[str, float]]:
         """Return one NONMEM-style record per dose and reset, in order of time."""
@@ -268,19 +166,19 @@ class Regimen:
         """Return the regimen with doses from `start` on multiplied by `factor`."""
         if not 0 <= factor < math.inf:
             raise InputError(f"The factor is {factor}; it must be zero or more.")
-        begin = _time(start, "start")
+        begin = parse_time(start, "start")
         changed = (replace(d, amount=d.amount * factor) if d.time >= begin else d for d in self.doses)
         return self._with(changed, f"x {factor:g} from day {begin:g}")
 
     def delay(self, by: float | str) -> Regimen:
         """Return the regimen with every dose and reset `by` days later."""
-        days = _time(by, "the delay")
+        days = parse_time(by, "the delay")
         later = self._with((replace(d, time=d.time + days) for d in self.doses), f"delayed by {days:g} d")
         return replace(later, resets=tuple(t + days for t in self.resets), length=self.length + days)
 
     def until(self, day: float | str) -> Regimen:
         """Return the regimen without the doses after `day`."""
-        end = _time(day, "the end")
+        end = parse_time(day, "the end")
         return replace(
             self,
             doses=tuple(d for d in self.doses if d.time <= end),
@@ -375,12 +273,6 @@ class Regimen:
         )
 
 
-def _whole(value: float, what: str) -> int:
-    if value != int(value) or value < 1:
-        raise InputError(f"{what} is {value:g}; it must be a whole number, at least 1.")
-    return int(value)
-
-
 def _runs(doses: Sequence[Dose]) -> list[list[Dose]]:
     """Split doses into runs of at most a day and a half between neighbours."""
     runs: list[list[Dose]] = []
@@ -390,20 +282,3 @@ def _runs(doses: Sequence[Dose]) -> list[list[Dose]]:
         else:
             runs.append([dose])
     return runs
-
-
-def _trial(amount: str, cycles: int, name: str, length: float) -> Callable[[], Regimen]:
-    return lambda: replace(Regimen.cyclic(amount, 5, 28, cycles, name=name), length=length)
-
-
-_NAMED: Mapping[str, Callable[[], Regimen]] = {
-    "placebo": lambda: Regimen((), "placebo", 640.0),
-    "imodals-1miu": _trial("1 MIU", 3, "imodals-1miu", 85.0),
-    "imodals-2miu": _trial("2 MIU", 3, "imodals-2miu", 85.0),
-    "mirocals": _trial("2 MIU", 19, "mirocals", 640.0),
-    "transreg": lambda: replace(
-        Regimen.cyclic("1 MIU", 5, 14, 1, name="transreg") + Regimen.cyclic("1 MIU", 1, 14, 12, start=14),
-        name="transreg",
-        length=182.0,
-    ),
-}

@@ -18,6 +18,7 @@ from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel
 from ..streams import keyed_uniforms
+from ..trial_files import REFERENCE, reference_cuts
 from .patients import Patients
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 #: Designs: whether patients are screened, and whether a run-in precedes day 0.
-DESIGNS: Mapping[str, bool] = {"mirocals": True, "unselected": False}
+DESIGNS: Mapping[str, bool] = {REFERENCE: True, "unselected": False}
 #: What no equation uses.
 LABELS = ("age", "male", "bulbar")
 _TRIES = 200
@@ -80,7 +81,7 @@ class Cohort:
         cls,
         n: int,
         seed: int = 0,
-        design: str = "mirocals",
+        design: str = REFERENCE,
         *,
         parameters: ParameterSet | None = None,
         first: int = 0,
@@ -204,10 +205,13 @@ class Cohort:
         table = {name: [np.mean(v), np.std(v), *np.quantile(v, (0.25, 0.5, 0.75))] for name, v in rows.items()}
         return pd.DataFrame.from_dict(table, orient="index", columns=["mean", "sd", "q25", "median", "q75"])
 
-    def strata(self, cuts: tuple[float, float] = (750.0, 3700.0)) -> dict[str, float]:
-        """Return the share of subjects by CSF pNFH: below, between (inclusive) and above the cuts."""
+    def strata(self, cuts: tuple[float, float] | None = None) -> dict[str, float]:
+        """Return the share of subjects by CSF pNFH: below, between (inclusive) and above the cuts.
+
+        Cuts are in pg/mL, by default those of the reference trial.
+        """
         p = self["csf_pnfh_untreated"]
-        low, high = cuts
+        low, high = cuts or reference_cuts()
         return {
             f"< {low:g}": float((p < low).mean()),
             f"{low:g} to {high:g}": float(((p >= low) & (p <= high)).mean()),

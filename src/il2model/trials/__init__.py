@@ -1,4 +1,4 @@
-"""Virtual trials: design, patients, analysis, replay of MIROCALS."""
+"""Trials: published ones as data, virtual ones by design, patients and analysis."""
 
 from .design import Agent, Arm, TrialDesign, Visit
 from .run import TrialResult, run_trial

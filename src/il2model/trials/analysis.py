@@ -1,4 +1,4 @@
-"""What a trial reports, computed on one trial's data as MIROCALS did.
+"""What a trial reports, computed on one trial's data.
 
 The Cox and log-rank paths are ours (`statistics`, tested against statsmodels); the
 mixed model of ALSFRS-R is that of statsmodels.
@@ -15,14 +15,23 @@ from numpy.typing import NDArray
 
 from ..solver.problem import Floats
 from ..statistics import cox, log_rank
+from ..trial_files import reference_cuts
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Bools = NDArray[np.bool_]
-#: Strata of CSF pNFH in MIROCALS, pg/mL.
-LOW, HIGH = 750.0, 3700.0
 MONTH = 30.4375
+#: Analyses that are the logarithm of what is published.
+ON_LOG_SCALE = (
+    "all",
+    "low_pnfh",
+    "high_pnfh",
+    "adjusted_main",
+    "interaction",
+    "adjusted_all",
+    "ratio_high_low",
+)
 
 
 @dataclass(frozen=True)
@@ -56,12 +65,13 @@ class TrialData:
         return pd.DataFrame({"arm": self.arm, "time": self.time, "died": self.died, **self.covariates})
 
 
-def hazard_ratios(data: TrialData, arm: int = 1, cuts: tuple[float, float] = (LOW, HIGH)) -> dict[str, float]:
+def hazard_ratios(data: TrialData, arm: int = 1, cuts: tuple[float, float] | None = None) -> dict[str, float]:
     """Return unadjusted ln HR of an arm against the control: all, low_pnfh, high_pnfh, and se_all; NaN without one."""
+    first, second = cuts or reference_cuts()
     time, died, treated, pnfh = _compared(data, arm)
     whole = cox(time, died, treated)
     results = {"all": float(whole.coefficients[0]), "se_all": float(whole.standard_errors[0])}
-    strata = (("low_pnfh", (pnfh >= cuts[0]) & (pnfh <= cuts[1])), ("high_pnfh", pnfh > cuts[1]))
+    strata = (("low_pnfh", (pnfh >= first) & (pnfh <= second)), ("high_pnfh", pnfh > second))
     for name, part in strata:
         some = part.any()
         results[name] = float(cox(time[part], died[part], treated[part]).coefficients[0]) if some else float("nan")
@@ -89,8 +99,13 @@ def _compared(data: TrialData, arm: int) -> tuple[Floats, Bools, Floats, Floats]
     return data.time[rows], data.died[rows], treated, data.covariates["csf_pnfh"][rows]
 
 
-def survival_analyses(data: TrialData, arm: int = 1, cuts: tuple[float, float] = (LOW, HIGH)) -> dict[str, float]:
+def survival_analyses(data: TrialData, arm: int = 1, cuts: tuple[float, float] | None = None) -> dict[str, float]:
     """Return ln HR of an arm against the control and p of the log-rank test.
+
+    Parameters
+    ----------
+    cuts : (low, high), optional
+        Cut-offs of CSF pNFH (pg/mL), both in the low stratum; those of the reference trial by default.
 
     Returns
     -------

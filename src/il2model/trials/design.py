@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as _replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..dosing.regimen import Regimen
 from ..errors import InputError, unknown_name
+from ..trial_files import REFERENCE, reference_cuts
+from .trial import Trial
 
 #: Processes that a second agent may multiply from day 0: none of them moves the untreated state.
 PROCESSES: Mapping[str, str] = {
@@ -79,7 +82,7 @@ class Arm:
 
     def __post_init__(self) -> None:
         if not isinstance(self.regimen, Regimen):
-            raise InputError(f"The arm {self.name!r} needs a regimen, such as Regimen.named('mirocals').")
+            raise InputError(f"The arm {self.name!r} needs a regimen, such as Regimen.named({REFERENCE!r}).")
         if self.size != int(self.size) or self.size < 2:
             raise InputError(f"The arm {self.name!r} has {self.size} patients; an arm needs at least 2.")
         if not 0 < self.adherence <= 1:
@@ -115,8 +118,8 @@ class TrialDesign:
     follow_up : float
         Days from randomisation; who is alive then is censored.
     visits : tuple of Visit
-    cohort : {'mirocals', 'unselected'}
-        Inclusion criteria and run-in.
+    cohort : str
+        Inclusion criteria and run-in, as in `Cohort.sample(design=)`.
     enrich : (low, high)
         Only patients with CSF pNFH in this range (pg/mL).
     dropout : float
@@ -127,19 +130,27 @@ class TrialDesign:
         Days of interim looks; efficacy is declared at p < 0.001 (Haybittle and Peto).
     alpha : float
         Two-sided level of the final test.
+    assays : {observable: ('sd' or 'cv', size)}
+        Error of a measurement.
+    cuts : (low, high)
+        Cut-offs of CSF pNFH (pg/mL): the low stratum lies between them, the high one above.
+    trial : Trial, optional
+        The published trial that results are compared with.
     """
 
     name: str
     arms: tuple[Arm, ...]
     follow_up: float
     visits: tuple[Visit, ...] = ()
-    cohort: str = "mirocals"
+    cohort: str = REFERENCE
     enrich: tuple[float, float] | None = None
     dropout: float = 0.0
     stratify: str | None = None
     looks: tuple[float, ...] = ()
     alpha: float = 0.05
     assays: Mapping[str, tuple[str, float]] = field(default_factory=lambda: dict(ASSAYS))
+    cuts: tuple[float, float] = field(default_factory=reference_cuts)
+    trial: Trial | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.arms) < 2:
@@ -156,6 +167,8 @@ class TrialDesign:
             low, high = self.enrich
             if not 0 <= low < high:
                 raise InputError(f"The range of CSF pNFH is {low:g} to {high:g}; the first must be smaller.")
+        if not 0 <= self.cuts[0] < self.cuts[1]:
+            raise InputError(f"The cut-offs of CSF pNFH are {self.cuts}; the first must be the smaller.")
         if not 0 <= self.dropout < 1:
             raise InputError(f"The dropout is {self.dropout} a year; it must be a share from 0 to below 1.")
         if self.stratify not in (None, "csf_pnfh"):
@@ -193,37 +206,46 @@ class TrialDesign:
         return self.replace(arms=tuple(_replace(a, size=per_arm) for a in self.arms))
 
     @classmethod
-    def named(cls, name: str) -> TrialDesign:
-        """Return a published trial; `TrialDesign.names()` lists them.
+    def of(cls, trial: TrialDesign | Trial | str | Path) -> TrialDesign:
+        """Return the design of a published trial, by value or name, or of a trial file of one's own, by path.
 
         Raises
         ------
         UnknownNameError
+            If there is no such trial.
+        InputError
+            If its file is wrong, or says too little to simulate it.
         """
-        if name not in _NAMED:
-            raise unknown_name("trial", name, _NAMED)
-        return _NAMED[name]()
+        if isinstance(trial, TrialDesign):
+            return trial
+        if not isinstance(trial, Trial | str | Path):
+            raise InputError(
+                f"A design is needed, such as TrialDesign.named({REFERENCE!r}); got {type(trial).__name__}."
+            )
+        published = Trial.load(trial)
+        if published.follow_up is None or len(published.sizes) < 2:
+            known = ", ".join(cls.names())
+            raise InputError(
+                f"The trial {published.id!r} cannot be simulated: its file names no follow_up, or fewer than two arms "
+                f"with a size; {known} can."
+            )
+        arms = tuple(Arm(name, published.arms[name], size) for name, size in published.sizes.items())
+        visits = tuple(Visit(day, published.window) for day in published.visits)
+        cuts = published.cuts or reference_cuts()
+        return cls(published.id, arms, published.follow_up, visits, cohort=published.cohort, cuts=cuts, trial=published)
+
+    @classmethod
+    def named(cls, name: str | Path) -> TrialDesign:
+        """Return a published trial, or that of a file of your own; `TrialDesign.names()` lists the published ones.
+
+        Raises
+        ------
+        UnknownNameError, InputError
+        """
+        return cls.of(name)
 
     @staticmethod
     def names() -> tuple[str, ...]:
-        """Return the names of the published trials."""
-        return tuple(_NAMED)
-
-
-def _mirocals() -> TrialDesign:
-    visits = tuple(Visit(d) for d in (0.0, 84.0, 168.0, 252.0, 365.0, 448.0, 548.0, 640.0))
-    arms = (Arm("placebo", Regimen.named("placebo"), 110), Arm("2 MIU", Regimen.named("mirocals"), 110))
-    return TrialDesign("mirocals", arms, 640.0, visits)
-
-
-def _imodals() -> TrialDesign:
-    visits = tuple(Visit(d) for d in (0.0, 7.0, 28.0, 63.0, 84.0))
-    arms = (
-        Arm("placebo", Regimen.named("placebo"), 12),
-        Arm("1 MIU", Regimen.named("imodals-1miu"), 12),
-        Arm("2 MIU", Regimen.named("imodals-2miu"), 12),
-    )
-    return TrialDesign("imodals", arms, 166.0, visits)
-
-
-_NAMED: Mapping[str, Callable[[], TrialDesign]] = {"mirocals": _mirocals, "imodals": _imodals}
+        """Return the names of the published trials that can be simulated."""
+        trials = (Trial.load(name) for name in Trial.names())
+        return tuple(t.id for t in trials if t.follow_up is not None and len(t.sizes) > 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..plotting.panels import COLOURS, STYLES
-from .analysis import HIGH, LOW
+from .design import TrialDesign
 from .published import published
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .run import TrialResult
+
+#: CSF pNFH that is drawn, pg/mL.
+_SPAN = (300.0, 10_000.0)
 
 
 def trial_figure(result: TrialResult) -> Figure:
@@ -71,19 +74,7 @@ def _stratum(ax: Axes, result: TrialResult, name: str) -> None:
 def _ratio(ax: Axes, result: TrialResult) -> None:
     x, ratio, _ = result.hr_curve
     ax.semilogx(x, ratio, "o-", color=COLOURS[1], label="model, expected in eighths of the patients")
-    if result.design.name == "mirocals":
-        main, slope = published("adjusted_main"), published("interaction")
-        assert main is not None and slope is not None
-        grid = np.geomspace(300, 10_000, 60)
-        ax.plot(grid, main[0] * slope[0] ** grid, "--", color=COLOURS[2], label="published Cox model")
-        spans = (("low_pnfh", LOW, HIGH), ("high_pnfh", HIGH, 10_000.0))
-        for k, (name, left, right) in enumerate(spans):
-            known = published(name)
-            assert known is not None
-            centre = np.sqrt(left * right)
-            words = "published strata, 95 %" if k == 0 else None
-            ax.plot([left, right], [known[0]] * 2, color=COLOURS[3], linewidth=1.4, label=words)
-            ax.plot([centre, centre], known[1:], color=COLOURS[3], linewidth=1.0)
+    _published_ratios(ax, result.design)
     ax.axhline(1.0, color="#888888", linewidth=0.8)
     ax.set_yscale("log")
     from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
@@ -92,9 +83,25 @@ def _ratio(ax: Axes, result: TrialResult) -> None:
     ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_ylim(0.25, 3.5)
-    ax.xaxis.set_major_locator(FixedLocator([300, 750, 1500, 3700, 10_000]))
+    ax.xaxis.set_major_locator(FixedLocator([_SPAN[0], result.design.cuts[0], 1500, result.design.cuts[1], _SPAN[1]]))
     ax.xaxis.set_major_formatter(FormatStrFormatter("%d"))
     ax.set_xlabel("CSF pNFH [pg/mL]")
     ax.set_ylabel("hazard ratio")
     ax.set_title("Hazard ratio against CSF pNFH", fontsize=10, loc="left")
     ax.legend(frameon=False, fontsize=7, loc="upper left")
+
+
+def _published_ratios(ax: Axes, design: TrialDesign) -> None:
+    """Draw what the design's trial published of the hazard ratio against CSF pNFH, where it did."""
+    main, slope = published(design, "adjusted_main"), published(design, "interaction")
+    if main is not None and slope is not None:
+        grid = np.geomspace(*_SPAN, 60)
+        ax.plot(grid, main[0] * slope[0] ** grid, "--", color=COLOURS[2], label="published Cox model")
+    words: str | None = "published strata, 95 %"
+    for name, left, right in (("low_pnfh", *design.cuts), ("high_pnfh", design.cuts[1], _SPAN[1])):
+        known = published(design, name)
+        if known is not None:
+            centre = np.sqrt(left * right)
+            ax.plot([left, right], [known[0]] * 2, color=COLOURS[3], linewidth=1.4, label=words)
+            ax.plot([centre, centre], known[1:], color=COLOURS[3], linewidth=1.0)
+            words = None

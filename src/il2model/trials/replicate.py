@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from ..solver.problem import Floats, Ints
 from ..statistics import log_rank
 from .analysis import (
-    HIGH,
-    LOW,
     Bools,
     TrialData,
     cafs,
@@ -70,7 +68,7 @@ def _randomise(design: TrialDesign, pnfh: Floats, rng: np.random.Generator) -> I
     if design.stratify is None:
         return rng.permutation(plan)
     # strata one after the other through permuted blocks of the whole plan's proportions
-    order = np.lexsort((rng.random(len(pnfh)), np.digitize(pnfh, (LOW, HIGH))))
+    order = np.lexsort((rng.random(len(pnfh)), np.digitize(pnfh, design.cuts)))
     arm = np.empty(len(plan), np.int64)
     width = 2 * len(design.arms)
     shares = np.array([a.size for a in design.arms]) / len(plan)
@@ -123,7 +121,7 @@ def analyse(data: TrialData, design: TrialDesign) -> dict[str, float]:
 
 def _against_control(data: TrialData, design: TrialDesign, arm: int) -> dict[str, float]:
     """Return what is tested of one arm."""
-    results = survival_analyses(data, arm)
+    results = survival_analyses(data, arm, design.cuts)
     results["stopped_at"] = _look(data, design, arm)
     if len(design.visits) > 1:
         difference, p = slope_difference(data, arm)

@@ -18,10 +18,11 @@ from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
 from ..streams import checked_seed, derived_seed, stream
 from ..uncertainty.draws import draw, source_of
-from .analysis import HIGH, LOW, TrialData
+from .analysis import TrialData
 from .design import TrialDesign
 from .pool import Pool, build_pool
 from .replicate import analyse, draw_trial
+from .trial import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,8 +109,8 @@ class TrialResult:
 
         from .published import baseline_rows
 
-        frame = pd.DataFrame(baseline_rows(self.covariates)).set_index("name")
-        return frame if self.design.name == "mirocals" else frame.drop(columns="published")
+        frame = pd.DataFrame(baseline_rows(self.covariates, self.design)).set_index("name")
+        return frame.drop(columns="published") if frame["published"].isna().all() else frame
 
     def plot(self) -> Figure:
         """Draw survival overall and by stratum, and the hazard ratio against CSF pNFH."""
@@ -119,7 +120,7 @@ class TrialResult:
 
 
 def run_trial(
-    design: TrialDesign | str,
+    design: TrialDesign | Trial | str | Path,
     replicates: int = 200,
     seed: int = 0,
     *,
@@ -136,8 +137,8 @@ def run_trial(
 
     Parameters
     ----------
-    design : TrialDesign or str
-        'mirocals', 'imodals', or one of your own.
+    design : TrialDesign, Trial, str or path
+        A design, a trial, its name (`TrialDesign.names()`), or a trial file of your own.
     replicates : int
     seed : int
         Replicate number i of a seed is the same trial however many there are.
@@ -161,9 +162,7 @@ def run_trial(
     ------
     InputError, UnknownNameError, SimulationError
     """
-    plan = TrialDesign.named(design) if isinstance(design, str) else design
-    if not isinstance(plan, TrialDesign):
-        raise InputError(f"A design is needed, such as TrialDesign.named('mirocals'); got {type(plan).__name__}.")
+    plan = TrialDesign.of(design)
     if replicates != int(replicates) or not 1 <= replicates <= 1_000_000:
         raise InputError(f"replicates is {replicates}; it must be a whole number from 1 to 1000000.")
     checked_seed(seed)
@@ -237,10 +236,10 @@ def _km(data: TrialData, design: TrialDesign, days: Floats) -> Floats:
 
 def _expected(pool: Pool, design: TrialDesign, days: Floats) -> Mapping[str, Floats]:
     """Return expected survival (arm, day) overall and by stratum of CSF pNFH."""
-    pnfh = pool.covariates["csf_pnfh"]
+    pnfh, (first, second) = pool.covariates["csf_pnfh"], design.cuts
     groups = {
-        "all": np.full(len(pool), True), f"< {LOW:g}": pnfh < LOW,
-        f"{LOW:g} to {HIGH:g}": (pnfh >= LOW) & (pnfh <= HIGH), f"> {HIGH:g}": pnfh > HIGH,
+        "all": np.full(len(pool), True), f"< {first:g}": pnfh < first,
+        f"{first:g} to {second:g}": (pnfh >= first) & (pnfh <= second), f"> {second:g}": pnfh > second,
     }  # fmt: skip
     survival = pool.survival()
     found = {}

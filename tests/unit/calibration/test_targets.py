@@ -14,7 +14,7 @@ from il2model.resources import data_dir
 
 @pytest.fixture
 def folder(tmp_path):
-    shutil.copytree(data_dir("calibration") / "targets", tmp_path / "targets")
+    shutil.copytree(data_dir("calibration") / "trials", tmp_path / "targets")
     return tmp_path / "targets"
 
 
@@ -57,7 +57,11 @@ def test_recalled_estimates_weigh_less_by_one_rule():
         ('arm = "dilfrequency"', 'arm = "dilfreqency"', ["target dilfrequency_treg", "dilfrequency"]),
         ("day = 57\n", "", ["target dilfrequency_treg", "'day'"]),
         ("estimate = 30\n", "", ["target dilfrequency_treg", "'estimate'"]),
-        ('status = "read"', 'status = "seen"', ["target dilfrequency_treg", "seen"]),
+        (
+            'unit = "percent"\nstatus = "read"',
+            'unit = "percent"\nstatus = "seen"',
+            ["target dilfrequency_treg", "seen"],
+        ),
         ('use = "fit"', 'use = "maybe"', ["target dilfrequency_treg", "maybe"]),
         ('amount = "0.26 MIU/m2"', 'amount = "0.26 pints"', ["arm dilfrequency", "pints"]),
         ('trial = "DILfrequency"', "", ["'trial'"]),

@@ -1,0 +1,109 @@
+"""One dose: when, how much, by which route.
+
+Times are days since the first planned dose (t = 0); amounts are million
+international units (MIU).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..errors import InputError, unknown_name
+from ..units import split_quantity, to_float
+
+#: 18 MIU of aldesleukin weigh 1.1 mg (US product label).
+MICROGRAM_PER_MIU = 1100.0 / 18.0
+ROUTES = ("sc", "iv")
+_GRID = 10  # digits of a day to which times are rounded, so that equal times are equal
+
+
+def parse_amount(amount: float | str) -> tuple[float, bool]:
+    """Return (MIU, per square metre?) of '2 MIU', '122 ug' or '0.5 MIU/m2'; a bare number is MIU.
+
+    Raises
+    ------
+    InputError
+        If the amount is negative, not finite or in a unit that is no dose.
+    """
+    per_m2 = False
+    if isinstance(amount, str):
+        number, unit = split_quantity(amount)
+        text = unit.replace("²", "2").replace(" ", "").replace("^2", "2").replace("**2", "2")
+        if text.endswith("/m2"):
+            per_m2, text = True, text[:-3]
+        if text in ("ug", "µg", "μg", "mcg", "microgram"):
+            value = number / MICROGRAM_PER_MIU
+        elif text == "mg":
+            value = 1000.0 * number / MICROGRAM_PER_MIU
+        elif text:
+            value = to_float(f"{number!r} {text}", "MIU", what="the dose")
+        else:
+            value = number
+    else:
+        value = to_float(amount, "MIU", what="the dose")
+    if not math.isfinite(value) or value < 0:
+        raise InputError(f"The dose {amount!r} must be a finite number of MIU, zero or more.")
+    return value, per_m2
+
+
+def parse_time(value: float | str, what: str) -> float:
+    """Return a time in days, rounded so that equal times are equal."""
+    day = round(to_float(value, "day", what=what), _GRID)
+    if not math.isfinite(day):
+        raise InputError(f"{what} must be a finite number of days.")
+    return day
+
+
+@dataclass(frozen=True)
+class Dose:
+    """One dose.
+
+    Parameters
+    ----------
+    time : float or str
+        Day since t = 0, or a text with a unit.
+    amount : float or str
+        MIU, or a text: '2 MIU', '122 ug', '0.5 MIU/m2'.
+    route : {'sc', 'iv'}
+    duration : float or str
+        Length of an infusion, day; 0 is a bolus.
+    per_m2 : bool
+        The amount is per square metre of body surface.
+    reset : bool
+        Set the IL-2 half back to untreated first (evid 4).
+    ss, ii : bool, float
+        The IL-2 half is on the periodic orbit of this dose given every `ii` days.
+    """
+
+    time: float
+    amount: float
+    route: str = "sc"
+    duration: float = 0.0
+    per_m2: bool = False
+    reset: bool = False
+    ss: bool = False
+    ii: float = 0.0
+
+    def __post_init__(self) -> None:
+        amount, per_m2 = parse_amount(self.amount)
+        object.__setattr__(self, "amount", amount)
+        object.__setattr__(self, "per_m2", bool(self.per_m2 or per_m2))
+        object.__setattr__(self, "time", parse_time(self.time, "the time of a dose"))
+        object.__setattr__(self, "duration", parse_time(self.duration, "the duration of a dose"))
+        object.__setattr__(self, "ii", parse_time(self.ii, "ii"))
+        if self.time < 0:
+            raise InputError(f"A dose at day {self.time:g} lies before t = 0.")
+        if self.duration < 0:
+            raise InputError(f"The duration of a dose is {self.duration:g} day; it must be zero or more.")
+        if self.route not in ROUTES:
+            raise unknown_name("route", str(self.route), ROUTES)
+        if self.ss and self.ii <= 0:
+            raise InputError("A dose with ss = 1 needs an interval ii above zero.")
+        if self.ss and self.duration > self.ii:
+            raise InputError("A dose with ss = 1 must be infused within its interval ii.")
+
+    @property
+    def end(self) -> float:
+        """Day on which the dose is given completely."""
+        return round(self.time + self.duration, _GRID)
