@@ -56,7 +56,7 @@ def test_an_endpoint_that_nothing_computes_is_refused_when_the_problem_is_posed(
     known = MappingProxyType({**TARGETED, "ghost": ghost})
     for module in (targets_module, needs):
         monkeypatch.setattr(module, "TARGETED", known)
-    folder = shutil.copytree(data_dir("calibration") / "targets", tmp_path / "targets")
+    folder = shutil.copytree(data_dir("calibration") / "trials", tmp_path / "targets")
     file = folder / "als_cohorts.toml"
     file.write_text(file.read_text(encoding="utf8").replace('"alsfrs_r_slope"', '"ghost"', 1), encoding="utf8")
     with pytest.raises(InputError, match="ghost"):
@@ -66,7 +66,7 @@ def test_an_endpoint_that_nothing_computes_is_refused_when_the_problem_is_posed(
 
 
 def test_an_output_that_no_stage_predicts_is_no_target(tmp_path):
-    folder = shutil.copytree(data_dir("calibration") / "targets", tmp_path / "targets")
+    folder = shutil.copytree(data_dir("calibration") / "trials", tmp_path / "targets")
     file = folder / "als_cohorts.toml"
     file.write_text(file.read_text(encoding="utf8").replace('"alsfrs_r_slope"', '"alsfrs_r_end"', 1), encoding="utf8")
     with pytest.raises(InputError, match="alsfrs_r_end"):
