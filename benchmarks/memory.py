@@ -37,7 +37,7 @@ alive = s["survival"].sel(statistic="mean")[-1] if summary else s.values("surviv
 print(json.dumps({
     "wall_s": time.perf_counter() - start, "sampling_s": sampled,
     "cpu_ms_per_patient": 1e3 * (time.process_time() - cpu) / n, "failed": int((s.status != 0).sum()),
-    "peak_MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, "steps": float(s.run.steps.mean()),
+    "peak_MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3, "steps": float(s.steps.mean()),
     "survival_640": float(alive),
 }))
 """

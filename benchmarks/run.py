@@ -241,7 +241,7 @@ def scaling() -> list[dict[str, object]]:
     walls = {}
     for threads in (1, 2, 1, 2, 1, 2):
         start = time.perf_counter()
-        il2.simulate("mirocals", cohort=cohort, save=[640], observables=["survival"], threads=threads, options=options)
+        il2.simulate("mirocals", cohort=cohort, save=[640], observables=["survival"], workers=threads, options=options)
         walls[threads] = min(walls.get(threads, 9e9), time.perf_counter() - start)
     add("wall of 2000 patients, threads", 1, walls[1], "s")
     add("wall of 2000 patients, threads", 2, walls[2], "s")

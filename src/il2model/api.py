@@ -2,103 +2,119 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, overload
 
 from .dosing.regimen import Regimen
-from .errors import IncompleteWarning, InputError, SimulationError
-from .manifest import manifest
+from .errors import warn_incomplete
 from .parameters import ParameterSet, load_parameters
 from .population.cohort import Cohort
-from .simulation.blocks import Cancel, Progress
-from .simulation.cohort_run import CohortOptions, simulate_rows
-from .simulation.run import run
-from .simulation.sensitivities import Sensitivities, forward_sensitivities
+from .request import Request, Times, Values, daily, end_of, folder_of, kernel_for, plan_of, report_failures, values_of
+from .request import save_times as save_times
 from .simulation.solution import Solution
 from .solver.kernel import Kernel, builtin_kernel
-from .solver.problem import Floats, SolverOptions, Status
+from .solver.problem import SolverOptions
 from .uncertainty.draws import draw, source_of
-from .units import to_float
 
-#: One time or several, day or with a unit.
-Times: TypeAlias = "Sequence[float | str] | Floats | float | str | None"
-_MAX_DAYS = 36_525.0
-_MAX_TIMES = 2_000_000
-_SAID: set[str] = set()
-
-
-def _warn_once(kind: str, text: str) -> None:
-    if kind not in _SAID:
-        _SAID.add(kind)
-        warnings.warn(text, IncompleteWarning, stacklevel=4)
+if TYPE_CHECKING:
+    from .model.assembly import Model
+    from .runs import Executor, Progress
+    from .simulation.cohort import Cancel
+    from .simulation.sensitivities import Sensitivities
 
 
-def save_times(save: Times, until: float) -> Floats:
-    """Return increasing save times, day; by default a quarter of a day apart.
-
-    Raises
-    ------
-    InputError
-        If a time is negative or after `until`.
-    """
-    if save is None:
-        step = 0.25 if until <= 2000 else until / 8000
-        grid = np.arange(0.0, until + step / 2, step)
-        grid[-1] = until if grid[-1] > until - step / 4 else grid[-1]
-        return np.unique(np.append(grid[grid <= until], until))
-    if isinstance(save, int | float | str):
-        save = [save]
-    times = np.unique([to_float(t, "day", what="a save time") for t in save])
-    if len(times) == 0:
-        raise InputError("There is no time to save.")
-    if len(times) > _MAX_TIMES:
-        raise InputError(f"{len(times)} save times are more than the {_MAX_TIMES} allowed.")
-    if not np.isfinite(times).all() or times[0] < 0:
-        raise InputError(f"A save time is {times[0]:g}; times are days from t = 0 on.")
-    if times[-1] > until:
-        raise InputError(f"The save time {times[-1]:g} lies after the end on day {until:g}.")
-    return times
-
-
+@overload
 def simulate(
-    regimen: Regimen | str | Sequence[Regimen | str],
+    regimen: Regimen | str | None = None,
     *,
     until: float | str | None = None,
     save: Times = None,
-    parameters: ParameterSet | None = None,
+    parameters: Values | None = None,
     cohort: Cohort | None = None,
     draws: int | None = None,
     seed: int = 0,
     observables: Sequence[str] | None = None,
+    model: Model | Kernel | None = None,
     engine: str = "fast",
     precision: str = "float64",
     options: SolverOptions | None = None,
-    threads: int | None = None,
     summary: bool = False,
-    store: str | Path | None = None,
+    folder: str | Path | None = None,
+    resume: bool = True,
+    workers: int | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
     raise_on_failure: bool = True,
-    kernel: Kernel | None = None,
-) -> Any:
+) -> Solution: ...
+
+
+@overload
+def simulate(
+    regimen: Sequence[Regimen] | list[str] | list[Regimen | str] | tuple[Regimen | str, ...],
+    *,
+    until: float | str | None = None,
+    save: Times = None,
+    parameters: Values | None = None,
+    cohort: Cohort | None = None,
+    draws: int | None = None,
+    seed: int = 0,
+    observables: Sequence[str] | None = None,
+    model: Model | Kernel | None = None,
+    engine: str = "fast",
+    precision: str = "float64",
+    options: SolverOptions | None = None,
+    summary: bool = False,
+    folder: str | Path | None = None,
+    resume: bool = True,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+    raise_on_failure: bool = True,
+) -> list[Solution]: ...
+
+
+def simulate(
+    regimen: Regimen | str | Sequence[Regimen | str] | None = None,
+    *,
+    until: float | str | None = None,
+    save: Times = None,
+    parameters: Values | None = None,
+    cohort: Cohort | None = None,
+    draws: int | None = None,
+    seed: int = 0,
+    observables: Sequence[str] | None = None,
+    model: Model | Kernel | None = None,
+    engine: str = "fast",
+    precision: str = "float64",
+    options: SolverOptions | None = None,
+    summary: bool = False,
+    folder: str | Path | None = None,
+    resume: bool = True,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+    raise_on_failure: bool = True,
+) -> Solution | list[Solution]:
     """Simulate one typical patient, draws of the parameters, or a cohort.
 
     Parameters
     ----------
-    regimen : Regimen, str, or a sequence of them
-        A regimen, or the name of one (`Regimen.names()`). A sequence gives a list
-        of solutions, one per regimen, of the same subjects.
+    regimen : Regimen, str, or a list of them
+        A regimen, or the name of one (`Regimen.names()`). A list gives a list
+        of solutions, one per regimen, of the same subjects. None for a model without
+        routes.
     until : float or str, optional
         Last day ('640 day'); the regimen's planned length by default.
     save : sequence of float or str, optional
         Days to save; four a day by default (one a day for a cohort). Values at the
         time of a dose are those before it.
-    parameters : ParameterSet, optional
-        `load_parameters()` by default.
+    parameters : ParameterSet or mapping, optional
+        `load_parameters()` by default. A mapping gives every parameter of `model` by
+        id: a number in the model's unit, or a text with its own.
     cohort : Cohort, optional
         Simulate these subjects (`Cohort.sample`).
     draws : int, optional
@@ -108,29 +124,41 @@ def simulate(
     seed : int
         Seed of the draws.
     observables : sequence of str, optional
-        What to keep of a cohort; all observables by default.
+        What to keep; all observables by default, for one patient and draws all states too.
+    model : Model or Kernel, optional
+        The built-in model by default; any assembled model (`model.assembly.assemble`).
+        The amount of a dose counts in the unit that the model's route is per.
     engine : {'fast', 'plain', 'scipy', 'scipy-radau', 'scipy-bdf'}
         The compiled solver, its plain rendering, or SciPy with the same equations.
     precision : {'float64', 'float32'}
         float32 screens cohorts at an error of some 5e-5, about twice as fast.
     options : SolverOptions, optional
         rtol 1e-6 by default (1e-5 in float32).
-    threads : int, optional
-        Threads for a cohort; all processors by default. Results do not depend on it.
     summary : bool
         Keep running mean, sd and quantiles of a cohort instead of its subjects.
-    store : path, optional
-        Write a cohort to this zarr folder instead of memory.
-    progress, cancel : callables, optional
-        For a cohort: `progress(done, total)`; `cancel()` true stops it, and what is
-        done is kept.
+    folder : path, optional
+        Write a cohort to this folder instead of memory; of a list of regimens each has
+        a folder of its own in it.
+    resume : bool
+        Go on with what the folder holds of the same cohort; False refuses a folder
+        that holds results.
+    workers : int, optional
+        Threads for a cohort; all processors by default.
+    executor : optional
+        Where the blocks of a cohort run: anything with `submit(f, *args)`, such as a
+        Dask client. A result depends neither on workers nor on the executor.
+    progress : callable, optional
+        For a cohort: `progress(done, total)` after each block.
+    cancel : callable, optional
+        For a cohort: where `cancel()` turns true, it stops, and what is done is kept.
     raise_on_failure : bool
         Raise SimulationError if the patient (or every subject) fails; else values
         are NaN and `solution.messages` says why.
 
     Returns
     -------
-    Solution, or a list of Solution for a sequence of regimens
+    Solution, or a list of Solution for a list of regimens
+        Where subjects failed, `solution.left_out` counts them, and a warning says so.
 
     Raises
     ------
@@ -139,82 +167,44 @@ def simulate(
     SimulationError
         If the run fails.
     """
-    if isinstance(regimen, list | tuple):
+    if isinstance(regimen, Sequence) and not isinstance(regimen, str):
         keywords = dict(locals())
         keywords.pop("regimen")
-        folder = keywords.pop("store")
-        return [
-            simulate(r, store=None if folder is None else Path(folder) / str(i), **keywords)
-            for i, r in enumerate(regimen)
-        ]
-    plan = Regimen.named(regimen) if isinstance(regimen, str) else regimen
-    if not isinstance(plan, Regimen):
-        raise InputError(f"A regimen is needed, such as Regimen.named('mirocals'); got {type(plan).__name__}.")
-    end = to_float(until, "day", what="until") if until is not None else max(plan.length, plan.last_time, 1.0)
-    if not 0 < end <= _MAX_DAYS:
-        raise InputError(f"until is {end:g} day; it must lie above 0 and at most {_MAX_DAYS:g} (100 years).")
-    if cohort is not None and save is None:
-        save = np.unique(np.append(np.arange(0.0, end, 1.0), end))
-    times = save_times(save, end)
-    kernel = kernel if kernel is not None else (cohort.kernel if cohort is not None else builtin_kernel())
-    studied = plan.studied()
-    if studied:
-        _warn_once(*studied)
-    if cohort is not None and (draws is not None or parameters is not None):
-        raise InputError("A cohort holds its own parameters; give either cohort, or parameters and draws.")
-    values = cohort.parameters if cohort is not None else parameters if parameters is not None else load_parameters()
+        keywords.pop("folder")
+        return [simulate(r, folder=folder_of(folder, i), **keywords) for i, r in enumerate(regimen)]
+    kernel = kernel_for(model, cohort)
+    plan = plan_of(regimen, kernel)
+    end = end_of(until, plan, save if regimen is None else None)
+    values = values_of(parameters, cohort, draws)
+    if isinstance(values, ParameterSet) and (studied := plan.studied()):
+        warn_incomplete(studied[1])
     solver = options or SolverOptions(rtol=1e-5 if precision == "float32" else 1e-6)
-    details = _details(plan, end, engine, draws, seed)
-    if draws is not None:
-        details["drawn_from"] = source_of(values)
-    details |= {"precision": precision, "rtol": solver.rtol}
-    if cohort is not None:
-        details |= {"cohort": repr(cohort), "cohort_seed": cohort.seed, "first_subject": cohort.first}
-    record = manifest(
-        model_hash=kernel.blueprint.fingerprint,
-        parameter_hash=values.fingerprint(),
-        parameter_set=values.name,
-        calibrated=values.calibrated,
-        details=details,
+    details: dict[str, object] = {"regimen": str(plan), "until_day": end, "engine": engine}
+    if isinstance(values, ParameterSet) and draws is not None:
+        details |= {"draws": draws, "seed": seed, "drawn_from": source_of(values)}
+    request = Request(
+        kernel=kernel,
+        plan=plan,
+        values=values,
+        times=save_times(daily(end) if save is None and cohort is not None else save, end),
+        end=end,
+        options=solver,
+        engine=engine,
+        precision=precision,
+        observables=observables,
+        details={**details, "precision": precision, "rtol": solver.rtol},
     )
     if cohort is not None:
-        how = CohortOptions(observables, threads, precision, summary, store, progress, cancel)
-        which = np.zeros(len(cohort), np.int64)
-        solution = simulate_rows(
-            kernel, [plan], which, cohort.rows, times, end, record, options=solver, engine=engine, how=how
-        )
-        _report_failures(solution, raise_on_failure)
-        return solution
-    if draws is None:
-        items = kernel.blueprint.parameters
-        matrix = np.array([values.vector([i.id for i in items], [i.unit for i in items])])
+        from .runs import RunOptions
+
+        how = RunOptions(folder=folder_of(folder), resume=resume, workers=workers, executor=executor, progress=progress)
+        solution = request.cohort(cohort, how, summary, cancel)
+    elif isinstance(values, ParameterSet) and draws is not None:
+        solution = request.rows(draw(values, draws, seed, kernel=kernel).rows(kernel), "draws")
     else:
-        matrix = draw(values, draws, seed, kernel=kernel).rows(kernel)
-    which = np.zeros(len(matrix), np.int64)
-    result = run(kernel, [plan], which, matrix, times, end, options=solver, engine=engine, precision=precision)
-    solution = Solution(kernel, result, (plan,), which, record, "patient" if draws is None else "draws")
-    _report_failures(solution, raise_on_failure)
+        solution = request.patient()
+    report_failures(solution, raise_on_failure)
     return solution
-
-
-def _report_failures(solution: Solution, raise_on_failure: bool) -> None:
-    """Raise if everything failed; warn once if something did."""
-    failed = {s: text for s, text in solution.messages.items() if solution.status[s] != Status.CANCELLED}
-    if not failed:
-        return
-    first = next(iter(failed.values()))
-    if len(failed) == len(solution.status):
-        if raise_on_failure:
-            raise SimulationError(first)
-        return
-    _warn_once("failures", f"{len(failed)} of {len(solution.status)} subjects or draws failed; the first: {first}")
-
-
-def _details(plan: Regimen, end: float, engine: str, draws: int | None, seed: int) -> dict[str, Any]:
-    details: dict[str, Any] = {"regimen": str(plan), "until_day": end, "engine": engine}
-    if draws is not None:
-        details |= {"draws": draws, "seed": seed}
-    return details
 
 
 def check_parameters(folder: str | None = None) -> tuple[int, list[str]]:
@@ -259,7 +249,7 @@ def sensitivities(
     save: Times = None,
     parameters: ParameterSet | None = None,
     options: SolverOptions | None = None,
-    kernel: Kernel | None = None,
+    model: Model | Kernel | None = None,
 ) -> Sensitivities:
     """Differentiate the typical patient's course by parameters.
 
@@ -269,7 +259,7 @@ def sensitivities(
     parameters_of_interest : sequence of str, optional
         By default every parameter of the equations that is not fixed.
     observables : sequence of str
-    until, save, parameters, options
+    until, save, parameters, options, model
         As in `simulate`; save is daily by default.
 
     Returns
@@ -282,13 +272,16 @@ def sensitivities(
     ------
     InputError, SimulationError
     """
-    plan = Regimen.named(regimen) if isinstance(regimen, str) else regimen
-    end = to_float(until, "day", what="until") if until is not None else max(plan.length, plan.last_time, 1.0)
-    times = save_times(np.unique(np.append(np.arange(0.0, end, 1.0), end)) if save is None else save, end)
-    kernel = kernel if kernel is not None else builtin_kernel()
+    from .simulation.sensitivities import forward_sensitivities
+
+    kernel = kernel_for(model)
+    plan = plan_of(regimen, kernel)
+    end = end_of(until, plan)
+    times = save_times(daily(end) if save is None else save, end)
     values = parameters if parameters is not None else load_parameters()
-    known = {p.id for p in kernel.blueprint.parameters}
-    ids = parameters_of_interest or [i for i, r in values.records.items() if not r.fixed and i in known]
+    ids = parameters_of_interest or [
+        i for i, r in values.records.items() if not r.fixed and i in kernel.blueprint.parameters
+    ]
     return forward_sensitivities(
         kernel, plan, values, list(ids), list(observables), times, end, options or SolverOptions()
     )

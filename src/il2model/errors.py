@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -35,6 +38,15 @@ class SimulationError(Il2modelError, RuntimeError):
 
 class IncompleteWarning(UserWarning):
     """A result that is valid but says less than it seems (uncalibrated, out of range)."""
+
+
+def warn_incomplete(text: str) -> None:
+    """Warn at the line of the code that called into the package."""
+    package = os.path.dirname(__file__) + os.sep
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, IncompleteWarning, stacklevel=level)
 
 
 def unknown_name(what: str, given: str, allowed: Iterable[str]) -> UnknownNameError:

@@ -139,7 +139,7 @@ def ours(plan, values):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", il2.IncompleteWarning)
         solution = il2.simulate(plan, until=UNTIL, save=TIMES, parameters=values, options=options)
-    return np.asarray(solution.run.states[0])
+    return np.stack([solution.values(i)[0] for i in builtin().states], axis=-1)
 
 
 def compare(engine, count, seed=7):

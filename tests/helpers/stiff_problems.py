@@ -12,11 +12,12 @@ from functools import cache
 import numpy as np
 import sympy as sp
 
+from il2model.dosing.regimen import Regimen
 from il2model.model.assembly import assemble
 from il2model.model.language import Submodel
-from il2model.simulation.integrate import integrate
+from il2model.simulation.run import solve as solve_rows
 from il2model.solver.kernel import kernel_of
-from il2model.solver.problem import SolverOptions
+from il2model.solver.problem import SolverOptions, Status
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,11 @@ def solve(name, rtol):
     p = PROBLEMS[name]
     values = {**p.constants, **{f"start_{i + 1}": v for i, v in enumerate(p.y0)}}
     options = SolverOptions(rtol=rtol, h_first=p.h_first, h_min=1e-16, growth_limit=1e12)
-    course = integrate(kernel(name), values, [p.end], options)
-    return np.array([course[f"y{k + 1}"][-1] for k in range(len(p.y0))]), course.steps
+    k = kernel(name)
+    row = k.blueprint.parameters.convert(values)[None]
+    course = solve_rows(k, [Regimen()], row, np.array([p.end]), p.end, options=options)
+    assert course.status[0] == Status.SUCCESS, course.messages
+    return course.stack(k.blueprint.states.ids)[0, -1], int(course.steps[0])
 
 
 _K = dict(

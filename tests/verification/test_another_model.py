@@ -7,14 +7,22 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from il2model.errors import InputError, UnknownNameError
-from il2model.simulation.integrate import integrate
+import il2model as il2
+from il2model.errors import InputError, UnitError, UnknownNameError
+from il2model.model.assembly import assemble
+from il2model.model.language import Route, Submodel
 from il2model.solver.problem import SolverOptions
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "examples"))
 from fallon import VALUES, fallon, limit
 
 DAYS = np.linspace(0.01, 5, 60)
+
+
+def run(model, values, **keywords):
+    """{id: (time,)} of every state and observable."""
+    s = il2.simulate(model=model, parameters=values, save=DAYS, **keywords)
+    return {id: s.values(id)[0] for id in s}
 
 
 def typed(t, y):
@@ -29,7 +37,7 @@ def typed(t, y):
 
 
 def test_the_layer_gives_what_the_hand_written_equations_give():
-    course = integrate(fallon(), VALUES, DAYS, SolverOptions(rtol=1e-9))
+    course = run(fallon(), VALUES, options=SolverOptions(rtol=1e-9))
     start = [1500.0, 0, 0, 0, 0, 10.0]
     by_hand = solve_ivp(typed, (0, 5 * 1440), start, method="LSODA", t_eval=DAYS * 1440, rtol=1e-10, atol=1e-10).y
     for k, id in enumerate(("R_s", "C_s", "R_i", "C_i", "L_i", "L")):
@@ -42,7 +50,7 @@ def test_our_uptake_law_is_its_limit():
         values = VALUES | {"k_x": 0.0, "k_syn": 0.0, "k_fe": 0.0, "cells": 1e6}
         values |= {"k_r": faster * VALUES["k_r"], "k_f": faster * VALUES["k_f"]}
         options = SolverOptions(rtol=1e-9)
-        a, b = integrate(fallon(), values, DAYS, options), integrate(limit(), values, DAYS, options)
+        a, b = run(fallon(), values, options=options), run(limit(), values, options=options)
         whole = a["L"] + values["cells"] * a["C_s"] / values["N_A"]
         apart.append(np.abs(whole - b["L"]).max() / (10 - b["L"][-1]))
     assert apart[2] < 5e-4
@@ -50,9 +58,58 @@ def test_our_uptake_law_is_its_limit():
 
 
 def test_a_bad_call_is_refused():
-    with pytest.raises(InputError, match="k_r"):
-        integrate(limit(), {k: v for k, v in VALUES.items() if k != "k_r"}, DAYS)
-    with pytest.raises(InputError, match="increase"):
-        integrate(limit(), VALUES, [1.0, 0.5])
-    with pytest.raises(UnknownNameError):
-        integrate(limit(), VALUES, [1.0])["M"]
+    with pytest.raises(InputError, match="missing: k_r"):
+        run(limit(), {k: v for k, v in VALUES.items() if k != "k_r"})
+    with pytest.raises(InputError, match="missing: k_r, k_t"):
+        il2.simulate(model=limit(), save=[1.0])
+    with pytest.raises(UnitError, match="L_0 is '10 day'"):
+        run(limit(), VALUES | {"L_0": "10 day"})
+    with pytest.raises(UnknownNameError, match="mean 'L'"):
+        il2.simulate(model=limit(), parameters=VALUES, save=[1.0])["l"]
+    with pytest.raises(InputError, match="regimen is needed"):
+        il2.simulate(until=1)
+    with pytest.raises(UnknownNameError, match="no route of uptake-limit 'sc'"):
+        il2.simulate("imodals-1miu", model=limit(), parameters=VALUES)
+
+
+def compartment():
+    """One compartment: an oral dose through a depot with a lag, or a bolus or infusion into plasma."""
+    m = Submodel("pk", "One compartment")
+    A = m.state("gut", "MIU", "drug at the site", scale=1, reset=True)
+    C = m.state("plasma", "MIU", "drug in plasma", scale=1, reset=True)
+    ka, k = m.parameter("ka", "1/day", "absorption"), m.parameter("k", "1/day", "loss")
+    F, V = m.parameter("F", "1", "share"), m.parameter("V", "L", "volume")
+    m.parameter("lag", "day", "lag")
+    rate = m.input("rate", "MIU/day", "infusion")
+    slow = m.input("slow", "MIU/day", "infusion into the depot")
+    m.constant("whole", "1", 1 + 0 * F, "MIU that arrive per MIU")
+    m.constant("part", "1", F, "MIU that arrive per MIU")
+    m.equation(A, slow * F - ka * A, baseline=0)
+    m.equation(C, rate + ka * A - k * C, baseline=0)
+    m.observe("concentration", "MIU/L", C / V, "concentration")
+    m.route(Route("sc", "gut", "part", "slow", "F", "lag", "under the skin"))
+    m.route(Route("iv", "plasma", "whole", "rate", None, None, "into a vein"))
+    return assemble([m], name="one-compartment")
+
+
+def test_a_foreign_model_with_routes_gives_the_closed_form():
+    values = {"ka": "0.125 1/hour", "k": 1.5, "F": "60 percent", "lag": "6 hour", "V": 12}
+    t = np.linspace(0, 8, 81)
+    plan = il2.Regimen((il2.Dose(1, 10, "sc"), il2.Dose(2, 5, "iv"), il2.Dose(4, 8, "iv", 0.5)))
+    s = il2.simulate(plan, model=compartment(), parameters=values, until=8, save=t, options=SolverOptions(rtol=1e-10))
+    ka, k = 3.0, 1.5
+
+    def after(x, f):
+        return np.where(x > 0, f(np.maximum(x, 0)), 0.0)
+
+    exact = after(t - 1.25, lambda x: 6 * ka / (ka - k) * (np.exp(-k * x) - np.exp(-ka * x)))
+    exact += after(t - 2, lambda x: 5 * np.exp(-k * x))
+    exact += after(t - 4, lambda x: 16 / k * (1 - np.exp(-k * x))) - after(
+        t - 4.5, lambda x: 16 / k * (1 - np.exp(-k * x))
+    )
+    np.testing.assert_allclose(s.values("concentration")[0], exact / 12, rtol=1e-7, atol=1e-9)
+    assert np.isnan(s.balance.given).all()  # the model keeps no account of absorbed IL-2
+    steady = il2.Regimen((il2.Dose(0, 5, "iv", ss=True, ii=1.0),))
+    at_rest = il2.simulate(steady, model=compartment(), parameters=values, until=0.9, save=[0.9])
+    expected = 5 * np.exp(-k * 0.9) / (1 - np.exp(-k))
+    np.testing.assert_allclose(at_rest.values("plasma")[0], expected, rtol=1e-5)

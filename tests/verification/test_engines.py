@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.helpers.regimens import random_regimen, random_rows
 
-from il2model.simulation.run import run
+from il2model.simulation.run import solve as solve_rows
 from il2model.solver.problem import SolverOptions, Status
 
 UNTIL = 35.0
@@ -23,9 +23,15 @@ def solve(kernel, cases, which, engine, options=TIGHT):
     rows, regimens = cases
     save = np.arange(0, UNTIL + 0.1, 0.5)
     picked = [regimens[i] for i in which]
-    return run(
-        kernel, picked, np.arange(len(which)), rows[which], save, UNTIL, options=options, engine=engine, batch=True
-    )
+    return solve_rows(
+        kernel, picked, rows[which], save, UNTIL, kernel.blueprint.states.ids,
+        which=np.arange(len(which)), options=options, engine=engine, batch=True,
+    )  # fmt: skip
+
+
+def states(course):
+    """(subject, time, state)."""
+    return course.stack(list(course.values))
 
 
 def worst_error(ours, reference, kernel):
@@ -52,21 +58,21 @@ def test_fast_and_plain_agree_on_200_patients(kernel, cases, fast):
     plain = solve(kernel, cases, np.arange(COUNT), "plain")
     good = (fast.status == Status.SUCCESS) & (plain.status == Status.SUCCESS)
     assert (fast.status == plain.status).all()
-    assert worst_error(fast.states[good], plain.states[good], kernel) < 1e-6
+    assert worst_error(states(fast)[good], states(plain)[good], kernel) < 1e-6
 
 
 @pytest.mark.parametrize(("engine", "which"), [("scipy", range(0, 20)), ("scipy-radau", range(20, 25))])
 def test_fast_and_scipy_agree(kernel, cases, fast, engine, which):
     which = np.array([i for i in which if fast.status[i] == Status.SUCCESS])
     reference = solve(kernel, cases, which, engine, SolverOptions(rtol=1e-10))
-    assert worst_error(fast.states[which], reference.states, kernel) < 1e-6
+    assert worst_error(states(fast)[which], states(reference), kernel) < 1e-6
 
 
 @pytest.mark.long
 def test_fast_and_scipy_agree_on_all(kernel, cases, fast):
     which = np.flatnonzero(fast.status == Status.SUCCESS)
     reference = solve(kernel, cases, which, "scipy", SolverOptions(rtol=1e-10))
-    error = worst_error(fast.states[which], reference.states, kernel)
+    error = worst_error(states(fast)[which], states(reference), kernel)
     print(f"largest error against LSODA at 1e-10: {error:.2e} over {len(which)} patients")
     assert error < 1e-6
 
@@ -75,16 +81,19 @@ def test_the_scalar_solver_agrees_with_the_lanes(kernel, cases, fast):
     rows, regimens = cases
     save = np.arange(0, UNTIL + 0.1, 0.5)
     for i in range(5):
-        one = run(kernel, [regimens[i]], np.zeros(1, int), rows[i : i + 1], save, UNTIL, options=TIGHT)
-        assert worst_error(one.states, fast.states[i : i + 1], kernel) < 1e-8
+        one = solve_rows(
+            kernel, [regimens[i]], rows[i : i + 1], save, UNTIL, kernel.blueprint.states.ids, options=TIGHT
+        )
+        assert worst_error(states(one), states(fast)[i : i + 1], kernel) < 1e-8
 
 
 def test_the_error_falls_with_the_tolerance(kernel, default_row):
     from il2model.dosing.regimen import Regimen
 
+    ids = kernel.blueprint.states.ids
     save, plan = np.arange(0, 56.1, 0.25), Regimen.named("imodals-2miu").until(40)
     results = {
-        rtol: run(kernel, [plan], np.zeros(1, int), default_row, save, 56.0, options=SolverOptions(rtol=rtol)).states
+        rtol: states(solve_rows(kernel, [plan], default_row, save, 56.0, ids, options=SolverOptions(rtol=rtol)))
         for rtol in (1e-4, 1e-6, 1e-11)
     }
     errors = [worst_error(results[r], results[1e-11], kernel) for r in (1e-4, 1e-6)]

@@ -14,6 +14,7 @@ from il2model.calibration.problem import PARAMETERS, Problem
 from il2model.endpoints import STAGES
 from il2model.resources import data_dir
 from il2model.solver.kernel import builtin_kernel
+from il2model.uncertainty.draws import draw
 from il2model.uncertainty.posterior import Posterior
 
 RESULTS = data_dir("calibration") / "results"
@@ -162,5 +163,7 @@ def test_simulate_draws_from_the_posterior():
     assert np.std(s.values("treg_percent")) < np.std(prior.values("treg_percent"))
     slow = il2.load_parameters().replace(il2_clearance=200)
     own = il2.simulate("imodals-2miu", until=85, save=[7], draws=8, parameters=slow)
-    column = [p.id for p in own.kernel.blueprint.parameters].index("il2_clearance")
-    assert np.allclose(own.run.parameters[:, column], 200)
+    assert own.manifest["parameter_hash"] == slow.fingerprint()
+    rows = draw(slow, 8, 0).rows(builtin_kernel())
+    column = builtin_kernel().blueprint.parameters.at("il2_clearance")
+    assert np.allclose(rows[:, column], 200)

@@ -5,22 +5,18 @@ import pytest
 from tests.helpers.regimens import random_rows
 
 from il2model.dosing.regimen import Regimen
-from il2model.simulation.blocks import run_blocks
-from il2model.simulation.run import run
+from il2model.simulation.cohort import Task, solve_cohort
+from il2model.simulation.run import solve
 from il2model.solver.problem import SolverOptions, Status
 
 
 def sweep(kernel, parameters, count, plan, until, seed):
     rows = random_rows(kernel, parameters, count, seed=seed)
-    status, steps, ends = np.zeros(count, int), np.zeros(count, int), np.zeros((count, len(kernel.blueprint.states)))
-    messages = {}
-    for part, r in run_blocks(
-        kernel, [plan], np.zeros(count, int), rows.__getitem__, np.array([until]), until,
-        options=SolverOptions(rtol=1e-4), engine="fast", precision="float64",
-    ):  # fmt: skip
-        status[part], steps[part], ends[part] = r.status, r.steps, r.states[:, 0]
-        messages |= {part.start + k: v for k, v in r.messages.items()}
-    return rows, status, steps, ends, messages
+    states = kernel.blueprint.states.ids
+    task = Task(kernel=kernel, plans=[plan], save=np.array([until]), until=until, ids=states,
+                options=SolverOptions(rtol=1e-4))  # fmt: skip
+    r = solve_cohort(task, rows.__getitem__, np.zeros(count, int))
+    return rows, r.status, r.steps, r.stack(states)[:, 0], r.messages
 
 
 def check(kernel, rows, status, steps, ends, messages, plan, until, worst):
@@ -31,18 +27,16 @@ def check(kernel, rows, status, steps, ends, messages, plan, until, worst):
     assert {Status(int(status[b])) for b in bad} <= {Status.RUNAWAY}
     if len(bad):  # a runaway is one for SciPy too: conventional CD4 feed on the IL-2 they make
         wild = bad[:2]
-        grown = run(
-            kernel, [plan], np.zeros(len(wild), int), rows[wild], np.array([until]), until,
-            options=SolverOptions(rtol=1e-6), engine="scipy",
-        )  # fmt: skip
-        tconv = grown.states[:, 0, kernel.index("tconv_blood")] / kernel.blueprint.scales[kernel.index("tconv_blood")]
+        grown = solve(
+            kernel, [plan], rows[wild], np.array([until]), until, options=SolverOptions(rtol=1e-6), engine="scipy"
+        )
+        tconv = grown["tconv_blood"][:, 0] / kernel.blueprint.scales[kernel.index("tconv_blood")]
         assert ((tconv > 1e5) | (grown.status != Status.SUCCESS)).all()
     assert np.isfinite(ends[status == Status.SUCCESS]).all()
     slow = np.argsort(np.where(status == Status.SUCCESS, steps, 0))[-worst:]
-    reference = run(
-        kernel, [plan], np.zeros(len(slow), int), rows[slow], np.array([until]), until,
-        options=SolverOptions(rtol=1e-8), engine="scipy-radau",
-    ).states[:, 0]  # fmt: skip
+    reference = solve(
+        kernel, [plan], rows[slow], np.array([until]), until, options=SolverOptions(rtol=1e-8), engine="scipy-radau"
+    ).stack(kernel.blueprint.states.ids)[:, 0]
     size = np.abs(reference) + 1e-2 * np.array(kernel.blueprint.scales)
     assert (np.abs(ends[slow] - reference) / size).max() < 5e-3
 

@@ -18,7 +18,7 @@ def cpu(call, repeat=1):
 def test_a_cohort_is_far_ahead_of_scipy(kernel):
     """The same patients at like accuracy on one core: measured at 150 and more, gated at 30."""
     cohort = il2.Cohort.sample(64, seed=1)
-    how = dict(until=35, save=[35], observables=["survival"], threads=1)
+    how = dict(until=35, save=[35], observables=["survival"], workers=1)
     plan = il2.Regimen.named("imodals-2miu").until(35)
     il2.simulate(plan, cohort=cohort.part(0, 4), **how)
     ours = cpu(lambda: il2.simulate(plan, cohort=cohort, options=SolverOptions(rtol=1e-4), **how), 3) / 64

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..dosing.regimen import Regimen
-from ..simulation.run import run
+from ..simulation.run import solve
 from ..solver.problem import Floats, SolverOptions
 from ..streams import stream
 from ..uncertainty.posterior import Posterior
@@ -28,15 +28,14 @@ def untreated_residual(simulator: Simulator, table: Mapping[str, Floats]) -> Flo
     """Return how far the untreated immune and glial state moves in 28 days without drug, (set,), relative."""
     k = simulator.kernel
     rows = simulator.rows(table)
-    steady = np.array(k.blueprint.steady)
-    constants = k.constants(rows)
-    start = k.baseline(rows, constants)[:, steady]
-    result = run(
-        k, [Regimen.named("placebo")], np.zeros(len(rows), np.int64), rows, np.array([28.0]), 28.0,
-        options=SolverOptions(rtol=1e-6), batch=True,
-    )  # fmt: skip
-    scale = np.array(k.blueprint.scales)[steady]
-    return np.asarray(np.abs((result.states[:, 0][:, steady] - start) / scale).max(axis=1))
+    bp = k.blueprint
+    steady = np.flatnonzero(bp.steady)
+    start = k.baseline(rows, k.constants(rows))[:, steady]
+    ids = [bp.states.ids[i] for i in steady]
+    plan, day = Regimen.named("placebo"), 28.0
+    course = solve(k, [plan], rows, np.array([day]), day, ids, options=SolverOptions(rtol=1e-6), batch=True)
+    scale = np.array(bp.scales)[steady]
+    return np.asarray(np.abs((course.stack(ids)[:, 0] - start) / scale).max(axis=1))
 
 
 def ccl2_and_treg(simulator: Simulator, table: Mapping[str, Floats], block: int = 256) -> dict[str, Floats]:

@@ -106,8 +106,7 @@ def check_courses(simulator: Simulator, targets: Iterable[Target]) -> None:
     ------
     InputError
     """
-    bp = simulator.kernel.blueprint
-    names = {item.id for item in (*bp.states, *bp.observables)}
+    names = simulator.kernel.blueprint.items
     for t in targets:
         _ = horizon(t)
         for id in course(t).observables:

@@ -30,7 +30,7 @@ FOLLOW_UP = 640.0
 def als_patients(simulator: Simulator) -> Patients:
     """Return the door to patients that differ in the ALS half alone."""
     parameters = simulator.parameters
-    names = [p.id for p in simulator.kernel.blueprint.parameters]
+    names = simulator.names
     varied = tuple(i for i in names if parameters.record(i).spread is not None and i not in IL2_SPREAD)
     return Patients(simulator.kernel, parameters, varied)
 

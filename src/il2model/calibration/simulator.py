@@ -10,7 +10,7 @@ import numpy as np
 from ..dosing.regimen import Regimen
 from ..parameters import ParameterSet
 from ..population.patients import Patients
-from ..simulation.run import run
+from ..simulation.run import solve
 from ..solver.kernel import Kernel
 from ..solver.problem import Floats, SolverOptions
 from ..streams import fixed_seed
@@ -42,9 +42,9 @@ class Simulator:
     size: Size = field(default_factory=Size)
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> tuple[str, ...]:
         """Parameters of the model, in order of the columns."""
-        return [p.id for p in self.kernel.blueprint.parameters]
+        return self.kernel.blueprint.parameters.ids
 
     def rows(self, table: Mapping[str, Floats]) -> Floats:
         """Return the typical patient of every set: (set, parameter) in model units."""
@@ -79,26 +79,21 @@ class Simulator:
         {arm: {state or observable: (row, time)}}
             NaN where a run failed.
         """
-        k, bp = self.kernel, self.kernel.blueprint
         plans = [(self.arms[a] if isinstance(a, str) else a).until(float(times[-1])) for a in arms]
-        result = run(
-            k,
+        course = solve(
+            self.kernel,
             plans,
-            np.repeat(np.arange(len(plans)), len(rows)),
             np.tile(rows, (len(plans), 1)),
             times,
             float(times[-1]),
+            ids,
+            which=np.repeat(np.arange(len(plans)), len(rows)),
             options=SolverOptions(rtol=self.size.rtol),
             precision=precision,
             batch=True,
         )
-        states, observed = [s.id for s in bp.states], [o.id for o in bp.observables]
-        values = k.observables(result.states, result.inputs, result.parameters[:, None], result.constants[:, None])
         found: dict[str, dict[str, Floats]] = {}
         for i, arm in enumerate(arms):
             part = slice(i * len(rows), (i + 1) * len(rows))
-            found[arm if isinstance(arm, str) else str(arm.name)] = {
-                id: values[part, :, observed.index(id)] if id in observed else result.states[part, :, states.index(id)]
-                for id in ids
-            }
+            found[arm if isinstance(arm, str) else str(arm.name)] = {id: course[id][part] for id in ids}
         return found

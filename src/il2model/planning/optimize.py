@@ -166,7 +166,7 @@ class _Judge:
                 cohort=cohort,
                 until=self.until,
                 save=save,
-                threads=self.threads,
+                workers=self.threads,
                 raise_on_failure=False,
                 observables=[base.observable, *self.limits],
                 options=SolverOptions(rtol=1e-4),

@@ -18,9 +18,10 @@ from ..endpoints.registry import CONTRASTS
 from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..population.patients import Patients, weighted_patients
-from ..simulation.blocks import run_blocks
+from ..runs import RunOptions
+from ..simulation.cohort import Task, solve_cohort
 from ..solver.kernel import Kernel, builtin_kernel
-from ..solver.problem import Floats, SolverOptions, Status
+from ..solver.problem import Floats, SolverOptions
 from ..uncertainty.coordinates import Coordinates, sobol_points
 from ..uncertainty.posterior import Posterior
 from .indices import saltelli_design
@@ -366,23 +367,14 @@ class SensitivityStudy:
         self, plan: Regimen, rows: Floats, grid: Floats, ids: Sequence[str], threads: int | None
     ) -> tuple[dict[str, Floats], list[str], tuple[float, float]]:
         start = time.perf_counter()
-        bp = self.kernel.blueprint
-        observed = [o.id for o in bp.observables]
-        found = {i: np.full((len(rows), len(grid)), np.nan) for i in ids}
-        words = [""] * len(rows)
-        for part, result in run_blocks(
-            self.kernel, [plan], np.zeros(len(rows), np.int64), lambda s: rows[s], grid, float(grid[-1]),
-            options=SolverOptions(rtol=self.rtol), engine="fast", precision="float64", threads=threads,
-        ):  # fmt: skip
-            values = self.kernel.observables(
-                result.states, result.inputs, result.parameters[:, None], result.constants[:, None]
-            )
-            for i in ids:
-                found[i][part] = values[..., observed.index(i)]
-            for s, text in result.messages.items():
-                if result.status[s] != Status.SUCCESS:
-                    words[part.start + s] = text
-        return found, words, (start, time.perf_counter())
+        task = Task(
+            kernel=self.kernel, plans=[plan], save=grid, until=float(grid[-1]), ids=ids,
+            options=SolverOptions(rtol=self.rtol),
+        )  # fmt: skip
+        which = np.zeros(len(rows), np.int64)
+        found = solve_cohort(task, rows.__getitem__, which, RunOptions(workers=threads))
+        words = [found.messages.get(s, "") for s in range(len(rows))]
+        return dict(found.values), words, (start, time.perf_counter())
 
     def _differences(self, table: dict[str, Floats], n: int, threads: int | None) -> Rows:
         """Return differences of weighted means over a quasi-random cohort, the same for every row."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from ..dosing.regimen import Dose, Regimen
-from ..errors import InputError
+from ..errors import InputError, unknown_name
 from ..solver.blueprint import Blueprint
 from ..solver.problem import ADD, LOAD, SET_INPUT, Events
+
+#: An event: time, kind, target, value, column of `Problem.amounts` (or -1).
+Row: TypeAlias = tuple[float, int, int, float, int]
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Given:
 class Schedule:
     """Events of one subject in order of time, and the doses behind them."""
 
-    rows: tuple[tuple[float, int, int, float, int], ...]  # time, kind, target, value, scale
+    rows: tuple[Row, ...]
     given: tuple[Given, ...]
     resets: tuple[float, ...]
     steady: tuple[Dose, ...]  # doses whose LOAD row k + 1 is their periodic orbit
@@ -55,55 +60,68 @@ def build_schedule(
     surface : float
         Body surface, m2.
 
-    Zero amounts are dropped; doses of one route at one time become one.
+    Doses of one route at one time become one.
+
+    Raises
+    ------
+    UnknownNameError
+        If the model has no such route.
     """
-    routes = list(blueprint.routes.values())
-    names = [r.id for r in routes]
-    states = [s.id for s in blueprint.states]
-    inputs = [i.id for i in blueprint.inputs]
+    names = tuple(blueprint.routes)
     resets = sorted({*regimen.resets, *(d.time for d in regimen.given if d.reset or d.ss)})
     given: list[Given] = []
     for dose in regimen.given:
+        if dose.route not in names:
+            raise unknown_name(f"route of {blueprint.name}", dose.route, names)
         route = names.index(dose.route)
         begin = round(dose.time + lags[route], 12)
         later = [t for t in resets if t > dose.time]
         amount = dose.amount * (surface if dose.per_m2 else 1.0)
         given.append(Given(dose, begin, begin + dose.duration, amount, route, later[0] if later else np.inf))
 
-    rows: list[tuple[float, int, int, float, int]] = []
     steady = tuple(d for d in regimen.given if d.ss)
     loaded = {d.time: k + 1 for k, d in enumerate(steady)}
-    for time in resets:
-        rows.append((time, LOAD, loaded.get(time, 0), 0.0, -1))
+    rows: list[Row] = [(time, LOAD, loaded.get(time, 0), 0.0, -1) for time in resets]
+    rows += [*_boluses(blueprint, given), *_infusions(blueprint, given), *_riluzole(blueprint, regimen)]
+    rank = {LOAD: 0, SET_INPUT: 1, ADD: 2}
+    rows = sorted((r for r in rows if r[0] <= until), key=lambda r: (r[0], rank[r[1]], r[2]))
+    return Schedule(tuple(rows), tuple(given), tuple(t for t in resets if t <= until), steady)
 
+
+def _boluses(blueprint: Blueprint, given: list[Given]) -> Iterator[Row]:
+    routes = tuple(blueprint.routes.values())
     boluses: dict[tuple[float, int], float] = {}
     for g in given:
         if g.dose.duration == 0 and g.begin < g.cancelled:
             boluses[g.begin, g.route] = boluses.get((g.begin, g.route), 0.0) + g.amount
     for (time, route), amount in boluses.items():
-        rows.append((time, ADD, states.index(routes[route].state), amount, route))
+        yield time, ADD, blueprint.states.at(routes[route].state), amount, route
 
-    for route, info in enumerate(routes):
-        parts = [(g.begin, min(g.end, g.cancelled), g.amount / g.dose.duration) for g in given
-                 if g.dose.duration > 0 and g.route == route and g.begin < min(g.end, g.cancelled)]  # fmt: skip
-        target = inputs.index(info.input)
+
+def _infusions(blueprint: Blueprint, given: list[Given]) -> Iterator[Row]:
+    for route, info in enumerate(blueprint.routes.values()):
+        parts = [
+            (g.begin, min(g.end, g.cancelled), g.amount / g.dose.duration)
+            for g in given
+            if g.dose.duration > 0 and g.route == route and g.begin < min(g.end, g.cancelled)
+        ]
         for edge in sorted({t for a, b, _ in parts for t in (a, b)}):
             # the sum of what runs now, never a running total: no residue is left behind
             total = sum(rate for a, b, rate in parts if a <= edge < b)
-            rows.append((edge, SET_INPUT, target, total, -1))
+            yield edge, SET_INPUT, blueprint.inputs.at(info.input), total, -1
 
-    if "riluzole" in inputs:
-        target = inputs.index("riluzole")
-        if not (regimen.riluzole and regimen.riluzole[0][0] <= 0.0):
-            rows.append((0.0, SET_INPUT, target, 0.0, -1))
-        for a, b in regimen.riluzole:
-            if a > 0:
-                rows.append((a, SET_INPUT, target, 1.0, -1))
-            if np.isfinite(b):
-                rows.append((b, SET_INPUT, target, 0.0, -1))
-    rank = {LOAD: 0, SET_INPUT: 1, ADD: 2}
-    rows = sorted((r for r in rows if r[0] <= until), key=lambda r: (r[0], rank[r[1]], r[2]))
-    return Schedule(tuple(rows), tuple(given), tuple(t for t in resets if t <= until), steady)
+
+def _riluzole(blueprint: Blueprint, regimen: Regimen) -> Iterator[Row]:
+    if "riluzole" not in blueprint.inputs:
+        return
+    target = blueprint.inputs.at("riluzole")
+    if not (regimen.riluzole and regimen.riluzole[0][0] <= 0.0):
+        yield 0.0, SET_INPUT, target, 0.0, -1
+    for a, b in regimen.riluzole:
+        if a > 0:
+            yield a, SET_INPUT, target, 1.0, -1
+        if np.isfinite(b):
+            yield b, SET_INPUT, target, 0.0, -1
 
 
 def join(schedules: list[Schedule]) -> Events:

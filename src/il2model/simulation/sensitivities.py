@@ -20,9 +20,9 @@ from ..errors import InputError, SimulationError, unknown_name
 from ..parameters import ParameterSet
 from ..solver.fast import StepTape
 from ..solver.kernel import Kernel
-from ..solver.problem import Floats, Problem, SolverOptions, Status
+from ..solver.problem import Floats, SolverOptions
 from ..units import factor
-from .schedule import build_schedule, check_end, join
+from .batch import Batch, check_ids
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,7 +33,7 @@ BUMP = 1e-5
 STEPS = 200_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sensitivities:
     """Derivatives of observables by parameters along one patient's course.
 
@@ -79,23 +79,21 @@ class Sensitivities:
 
 def bumped_rows(kernel: Kernel, parameters: ParameterSet, ids: Sequence[str]) -> tuple[Floats, Floats]:
     """Return rows (1 + parameter, all parameters) in model units, and the bumps in record units."""
-    items = kernel.blueprint.parameters
-    names, units = [i.id for i in items], [i.unit for i in items]
-    base = np.array(parameters.vector(names, units))
-    rows = np.tile(base, (len(ids) + 1, 1))
+    axis = kernel.blueprint.parameters
+    rows = np.tile(axis.convert(parameters), (len(ids) + 1, 1))
     bumps = np.zeros(len(ids))
     for k, id in enumerate(ids):
         record = parameters.record(id)
-        if id not in names:
+        if id not in axis:
             raise InputError(f"{id!r} does not enter the equations; it describes the population.")
-        scale = factor(record.unit, units[names.index(id)])
+        scale = factor(record.unit, axis.item(id).unit)
         value = parameters[id]
         size = abs(value) if value else (record.bounds[1] - record.bounds[0] if record.bounds else 1.0)
         bumps[k] = BUMP * size
         if record.bounds and value + bumps[k] > record.bounds[1] and value - bumps[k] >= record.bounds[0]:
             bumps[k] = -bumps[k]
-        rows[k + 1, names.index(id)] = scale * (value + bumps[k])
-        bumps[k] = rows[k + 1, names.index(id)] / scale - value
+        rows[k + 1, axis.at(id)] = scale * (value + bumps[k])
+        bumps[k] = rows[k + 1, axis.at(id)] / scale - value
     return rows, bumps
 
 
@@ -120,64 +118,42 @@ def forward_sensitivities(
         If the nominal or a bumped patient fails.
     """
     bp = kernel.blueprint
-    routes = list(bp.routes.values())
     for id in ids:
-        if any(id == r.lag for r in routes):
+        if any(id == r.lag for r in bp.routes.values()):
             raise InputError(
                 f"{id} moves the times of doses, so it has no derivative on shared steps; use differences."
             )
-    check_end(regimen, until)
+    check_ids(kernel, observables)
     rows, bumps = bumped_rows(kernel, parameters, ids)
-    constants = kernel.constants(rows)
-    refused = kernel.refusals(rows, constants)
-    if refused:
-        raise SimulationError(f"These parameters are refused: {next(iter(refused.values()))}")
-    names, constant_names = [p.id for p in bp.parameters], [c.id for c in bp.constants]
-    lags = tuple(float(rows[0, names.index(r.lag)]) if r.lag else 0.0 for r in routes)
-    y0 = kernel.baseline(rows, constants)
-    n = len(bp.states)
-    # body surface and bioavailability act through amounts; one schedule serves all
-    schedule = build_schedule(regimen, bp, lags, float(rows[0, names.index("body_surface")]), until)
-    if schedule.steady:
+    batch = Batch.prepare(kernel, [regimen], rows, until=until)
+    if batch.refused:
+        raise SimulationError(f"These parameters are refused: {next(iter(batch.refused.values()))}")
+    if any(s.steady for s in batch.schedules):
         raise InputError("Sensitivities do not cover doses with ss = 1.")
+    courses = batch.observe(_shared_steps(batch, times, options), times, observables)
+    table = np.stack([courses[o] for o in observables], axis=-1)
+    return Sensitivities(
+        parameters=tuple(ids),
+        observables=tuple(observables),
+        time=times,
+        values=(table[1:] - table[0]) / bumps[:, None, None],
+        nominal=table[0],
+        units=(tuple(parameters.record(i).unit for i in ids), tuple(bp.items[o].unit for o in observables)),
+        at=np.array([parameters[i] for i in ids]),
+    )
 
-    def problem(part: slice) -> Problem:
-        return Problem(
-            y0[part], kernel.fixed(rows[part], constants[part]), np.array(bp.input_defaults, dtype=float),
-            np.stack([constants[part][:, constant_names.index(r.bolus)] for r in routes], axis=1),
-            y0[part][:, None, :].copy(), np.array(bp.resettable, dtype=np.int64),
-            np.zeros(len(y0[part]), np.int64), join([schedule]), times, until, np.arange(n),
-        )  # fmt: skip
 
-    scalar, batch = kernel.variant("scalar"), kernel.variant("batch")
-    if scalar is None or batch is None:
+def _shared_steps(batch: Batch, times: Floats, options: SolverOptions) -> Floats:
+    """Return states (subject, time, state) of all subjects on the steps that the first one takes."""
+    scalar, lanes = batch.kernel.variant("scalar"), batch.kernel.variant("batch")
+    if scalar is None or lanes is None:
         raise SimulationError("Sensitivities need the compiled solver, which cannot run here.")
     recorded = StepTape.record(1, STEPS)
-    first = scalar.solve(problem(slice(0, 1)), options, recorded)
-    result = batch.solve(problem(slice(None)), options, recorded.replay(np.zeros(len(rows), np.int64)))
-    for status, state in (
-        (first.status[0], first.status_state[0]),
-        *zip(result.status, result.status_state, strict=True),
-    ):
-        if status != Status.SUCCESS:
-            raise SimulationError(Status(int(status)).sentence(bp.states[int(state)].id))
+    first = scalar.solve(batch.problem(times, batch.untreated, slice(0, 1)), options, recorded)
+    every = lanes.solve(batch.problem(times, batch.untreated), options, recorded.replay(np.zeros(len(batch), np.int64)))
+    for result in (first, every):
+        for text in result.sentences(batch.kernel.blueprint.states.ids).values():
+            raise SimulationError(text)
     if recorded.length[0] >= STEPS:
         raise SimulationError(f"The nominal patient takes more than {STEPS} steps; loosen rtol.")
-    inputs = np.array(bp.input_defaults, dtype=float)
-    observed = kernel.observables(result.states, inputs, rows[:, None, :], constants[:, None, :])
-    ids_observed, ids_states = [o.id for o in bp.observables], [s.id for s in bp.states]
-    columns, out_units = [], []
-    for o in observables:
-        if o in ids_observed:
-            columns.append(observed[..., ids_observed.index(o)])
-            out_units.append(bp.observables[ids_observed.index(o)].unit)
-        elif o in ids_states:
-            columns.append(result.states[..., ids_states.index(o)])
-            out_units.append(bp.states[ids_states.index(o)].unit)
-        else:
-            raise unknown_name("observable or state", o, [*ids_observed, *ids_states])
-    table = np.stack(columns, axis=-1)
-    values = (table[1:] - table[0]) / bumps[:, None, None]
-    records = tuple(parameters.record(i).unit for i in ids)
-    at = np.array([parameters[i] for i in ids])
-    return Sensitivities(tuple(ids), tuple(observables), times, values, table[0], (records, tuple(out_units)), at)
+    return every.states

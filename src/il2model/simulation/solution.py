@@ -1,22 +1,23 @@
-"""What a simulation returns: labelled states and observables."""
+"""What a simulation returns: named arrays with units."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import html
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..dosing.regimen import Regimen
 from ..errors import InputError, UnitError, unknown_name
-from ..solver.blueprint import Item
-from ..solver.kernel import Kernel
+from ..solver.axis import Item
 from ..solver.problem import Floats, Ints, Status
-from ..units import factor, normalise
-from .run import Balance, Run
-from .summary import RunningSummary
+from ..values import same_fields
+from .activity import into_unit
+from .balance import Balance
+from .summary import QUANTILES, RunningSummary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,214 +33,252 @@ SHOWN = (
     "alsfrs_r",
     "survival",
 )
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_DAY = {"units": "day", "long_name": "time since the first planned dose"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Solution:
     """States and observables of one patient, a cohort, or draws of the parameters.
 
     `solution["treg_percent"]` is a labelled array with its unit; any state or
     observable may be named. Values at the time of a dose are those before it.
-    `kind` is 'patient' (axis time), 'cohort' (subject, time) or 'draws' (subject
-    is a draw; labelled output holds quantiles over the draws).
+    A solution is a value: it can be pickled, copied and compared.
+
+    Parameters
+    ----------
+    kind : {'patient', 'cohort', 'draws'}
+        Axis time; (subject, time); or (draw, time), whose labelled output holds
+        quantiles over the draws.
+    time : (time,)
+        Days since the first planned dose.
+    items : {id: Item}
+        Every state and observable of the model: unit, name, page.
+    arrays : {id: (subject, time)}
+        What was kept of each subject, in the units of the model; NaN from a failure on.
+    summaries : {id: RunningSummary}, optional
+        What was kept instead of the subjects.
+    status, steps, rejected : (subject,)
+        Outcome (see Status), accepted and rejected steps.
+    messages : {subject: sentence}
+        Who failed or was cancelled, and why.
+    balance : Balance
+        Drug given, absorbed, remaining and lost, pmol per subject.
+    per_miu : (subject,)
+        pmol per MIU.
+    regimens, which : tuple of Regimen, (subject,)
+        Regimens, and for each subject the number of its own.
+    manifest : mapping
+        What made the result.
     """
 
-    kernel: Kernel = field(repr=False)
-    run: Run = field(repr=False)
+    kind: str
+    time: Floats
+    items: Mapping[str, Item]
+    arrays: Mapping[str, Floats]
+    summaries: Mapping[str, RunningSummary] | None = None
+    status: Ints
+    steps: Ints
+    rejected: Ints
+    messages: Mapping[int, str]
+    balance: Balance
+    per_miu: Floats
     regimens: tuple[Regimen, ...]
-    which: Ints = field(repr=False)
-    manifest: Mapping[str, Any] = field(repr=False)
-    kind: str = "patient"
-    kept: Mapping[str, Any] | None = field(default=None, repr=False)
-    summaries: Mapping[str, RunningSummary] | None = field(default=None, repr=False)
-    per_miu: Floats | None = field(default=None, repr=False)
+    which: Ints
+    manifest: Mapping[str, object] = field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        return same_fields(self, other) if isinstance(other, Solution) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        failed = int((self.status != Status.SUCCESS).sum())
-        note = "calibrated" if self.calibrated else "uncalibrated"
         return (
             f"Solution({self.kind}, {len(self.status)} subject(s), {len(self.time)} times to day {self.time[-1]:g}, "
-            f"{failed} failed, {note} parameters)"
+            f"{self.left_out} failed, {'calibrated' if self.calibrated else 'uncalibrated'} parameters)"
         )
 
     # --------------------------------------------------------------- contents
-    @property
-    def time(self) -> Floats:
-        """Days since the first planned dose."""
-        return self.run.time
-
-    @property
-    def status(self) -> Ints:
-        """Outcome per subject (see Status)."""
-        return self.run.status
-
-    @property
-    def messages(self) -> Mapping[int, str]:
-        """A sentence per failed subject."""
-        return self.run.messages
-
-    @property
-    def balance(self) -> Balance:
-        """Drug given, absorbed, remaining and lost, pmol per subject."""
-        return self.run.balance
-
     @property
     def calibrated(self) -> bool:
         """Whether the parameters come from a fit."""
         return bool(self.manifest.get("calibrated"))
 
-    @cached_property
-    def items(self) -> dict[str, Item]:
-        """Everything that can be asked for, by id."""
-        bp = self.kernel.blueprint
-        return {i.id: i for i in (*bp.states, *bp.observables)}
+    @property
+    def left_out(self) -> int:
+        """How many subjects or draws no statistic holds, because they failed or were cancelled."""
+        return int((self.status != Status.SUCCESS).sum())
 
-    @cached_property
-    def _observed(self) -> Floats:
-        r = self.run
-        return self.kernel.observables(r.states, r.inputs, r.parameters[:, None, :], r.constants[:, None, :])
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know: sentences without a full stop; also in the attributes of every labelled array."""
+        found = () if self.calibrated else ("uncalibrated parameters",)
+        if not self.left_out:
+            return found
+        first = next(iter(self.messages.values())).rstrip(".")
+        who = "draws" if self.kind == "draws" else "subjects"
+        return (*found, f"{self.left_out} of {len(self.status)} {who} left out; the first: {first}")
+
+    def keys(self) -> tuple[str, ...]:
+        """Return what was kept, by id."""
+        return tuple(self.arrays if self.summaries is None else self.summaries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, id: object) -> bool:
+        return id in self.keys()
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.keys())
+
+    def _kept(self, id: str) -> Item:
+        """Return what `id` is; raise an error if it does not exist or was not kept."""
+        if id not in self.items:
+            raise unknown_name("observable or state", id, self.items)
+        if id not in self.keys():
+            raise InputError(
+                f"{id!r} was not saved (saved are {', '.join(self.keys())}); name it in observables=[...]."
+            )
+        return self.items[id]
 
     def values(self, id: str, unit: str | None = None) -> Floats:
         """Return (subject, time) values of a state or observable, in `unit` if given.
 
         Raises
         ------
-        UnknownNameError, UnitError
+        UnknownNameError, UnitError, InputError
+            If it does not exist, the unit does not fit, or it was not kept of each subject.
         """
-        if id not in self.items:
-            raise unknown_name("observable or state", id, self.items)
-        bp = self.kernel.blueprint
-        names = [o.id for o in bp.observables]
-        if self.kept is not None or self.summaries is not None:
-            saved = self.kept if self.kept is not None else {}
-            if id not in saved:
-                what = "only summaries were kept" if self.summaries is not None else f"saved are {', '.join(saved)}"
-                raise InputError(f"{id!r} was not saved for each subject ({what}); name it in observables=[...].")
-            found = np.asarray(saved[id][:])
-        elif id in names:
-            found = self._observed[..., names.index(id)]
-        else:
-            found = self.run.states[..., [s.id for s in bp.states].index(id)]
-        if unit is None or normalise(unit) == normalise(self.items[id].unit):
-            return found
-        return self._convert(found, self.items[id].unit, unit)
+        item = self._kept(id)
+        if self.summaries is not None:
+            raise InputError(f"Of {id!r} only summaries were kept; solution[{id!r}] holds them.")
+        return into_unit(self.arrays[id], item.unit, unit, self.per_miu[:, None])
 
-    def _convert(self, values: Floats, unit: str, into: str) -> Floats:
+    def _summary(self, id: str, unit: str | None) -> tuple[list[str], Floats]:
+        """Return names and (statistic, time) values of a running summary."""
+        assert self.summaries is not None
+        names, table = self.summaries[id].table()
+        known = self.per_miu[np.isfinite(self.per_miu)]
         try:
-            return values * factor(unit, into)
+            return names, into_unit(table, self.items[id].unit, unit, known[:1] if np.ptp(known) == 0 else None)
         except UnitError:
-            # substance into activity: IL-2 by its specific activity
-            names = [p.id for p in self.kernel.blueprint.parameters]
-            if "il2_amount_per_miu" not in names or "IU" not in into:
+            if unit is None or "IU" not in unit or len(known) == 0:
                 raise
-            amounts = self.per_miu
-            if amounts is None:
-                amounts = self.run.parameters[:, names.index("il2_amount_per_miu")]
-            per_miu = amounts[:, None]
-            numerator = (
-                into.replace("MIU", "pmol") if "MIU" in into else into.replace("kIU", "pmol").replace("IU", "pmol")
-            )
-            scale = 1.0 if "MIU" in into else (1e3 if "kIU" in into else 1e6)
-            return values * factor(unit, numerator) / per_miu * scale
+            raise UnitError(
+                f"A summary of {id!r} cannot be turned into {unit!r}: il2_amount_per_miu differs between the "
+                "subjects; run without summary=True."
+            ) from None
 
     # ------------------------------------------------------------------ labels
     def __getitem__(self, id: str) -> xr.DataArray:
         return self.array(id)
 
     def array(self, id: str, unit: str | None = None) -> xr.DataArray:
-        """Return a labelled array with unit and long name, in `unit` if given."""
+        """Return a labelled array with unit and long name, in `unit` if given.
+
+        Raises
+        ------
+        UnknownNameError, UnitError, InputError
+        """
         import xarray as xr
 
+        item = self._kept(id)
+        attributes: dict[str, object] = {
+            "units": unit or item.unit,
+            "long_name": item.name,
+            "at_dose_time": "before the dose",
+            "left_out": self.left_out,
+        }
+        if self.notes:
+            attributes["note"] = "; ".join(self.notes)
+        coords: dict[str, object] = {"time": ("time", self.time, _DAY)}
+        dims: tuple[str, ...]
         if self.summaries is not None:
-            return self._summary(id)
-        values, item = self.values(id, unit), self.items[id]
-        attributes = {"units": unit or item.unit, "long_name": item.name, "at_dose_time": "before the dose"}
-        if not self.calibrated:
-            attributes["note"] = "uncalibrated parameters"
-        time = ("time", self.time, {"units": "day", "long_name": "time since the first planned dose"})
-        if self.kind == "patient":
-            return xr.DataArray(values[0], dims="time", coords={"time": time}, name=id, attrs=attributes)
-        if self.kind == "draws":
-            spread = np.nanquantile(values, QUANTILES, axis=0)
-            coords: dict[str, Any] = {"quantile": np.array(QUANTILES), "time": time}
-            return xr.DataArray(spread, dims=("quantile", "time"), coords=coords, name=id, attrs=attributes)
-        coords = {"subject": np.arange(len(values)), "time": time}
-        return xr.DataArray(values, dims=("subject", "time"), coords=coords, name=id, attrs=attributes)
-
-    def _summary(self, id: str) -> xr.DataArray:
-        """Label the running mean, sd and quantiles of one quantity."""
-        import xarray as xr
-
-        assert self.summaries is not None
-        if id not in self.summaries:
-            raise unknown_name("summarised observable", id, self.summaries)
-        found, item = self.summaries[id], self.items[id]
-        names = ["mean", "sd", *(f"q{100 * q:02.0f}" for q in QUANTILES)]
-        table = np.vstack([found.mean, found.sd, found.quantiles(QUANTILES)])
-        attributes = {"units": item.unit, "long_name": item.name, "subjects": int(found.count.max(initial=0))}
-        coords: dict[str, Any] = {"statistic": names, "time": ("time", self.time, {"units": "day"})}
-        return xr.DataArray(table, dims=("statistic", "time"), coords=coords, name=id, attrs=attributes)
-
-    def _wanted(self, ids: Iterable[str] | None) -> list[str]:
-        if ids is not None:
-            return list(ids)
-        saved = self.kept if self.kept is not None else self.summaries
-        return list(self.items if saved is None else saved)
+            names, table = self._summary(id, unit)
+            attributes["subjects"] = int(self.summaries[id].count.max(initial=0))
+            dims, coords = ("statistic", "time"), {"statistic": names, **coords}
+        elif self.kind == "patient":
+            dims, table = ("time",), self.values(id, unit)[0]
+        elif self.kind == "draws":
+            dims, table = ("quantile", "time"), np.nanquantile(self.values(id, unit), QUANTILES, axis=0)
+            coords = {"quantile": np.array(QUANTILES), **coords}
+        else:
+            dims, table = ("subject", "time"), self.values(id, unit)
+            coords = {"subject": np.arange(len(table)), **coords}
+        return xr.DataArray(table, dims=dims, coords=coords, name=id, attrs=attributes)
 
     def to_xarray(self, ids: Sequence[str] | None = None) -> xr.Dataset:
         """Return a dataset of the named quantities (all by default)."""
-        import json
-
         import xarray as xr
 
-        data = xr.Dataset({i: self[i] for i in self._wanted(ids)})
+        data = xr.Dataset({i: self[i] for i in (self.keys() if ids is None else ids)})
         data.attrs = {
             "title": "il2model simulation",
             "regimen": "; ".join(str(r) for r in self.regimens),
             "calibrated": "yes" if self.calibrated else "no: uncalibrated parameters",
+            "left_out": self.left_out,
+            "note": "; ".join(self.notes),
             "manifest": json.dumps(dict(self.manifest)),
         }
         return data
 
     def to_dataframe(self, ids: Sequence[str] | None = None) -> pd.DataFrame:
         """Return a data frame: index time (with subject or quantile before it), a column per quantity."""
-        data = self.to_xarray(self._wanted(ids))
-        frame = data.to_dataframe()
-        frame.attrs = {"units": {i: self.items[i].unit for i in self._wanted(ids)}}
-        return frame[self._wanted(ids)]
+        names = list(self.keys() if ids is None else ids)
+        frame = self.to_xarray(names).to_dataframe()
+        frame.attrs = {
+            "units": {i: self.items[i].unit for i in names},
+            "left_out": self.left_out,
+            "note": "; ".join(self.notes),
+        }
+        return frame[names]
+
+    # ----------------------------------------------------------------- figures
+    def _ids_shown(self) -> list[str]:
+        return [i for i in SHOWN if i in self] or list(self.keys())[: len(SHOWN)]
+
+    def _spread(self, id: str) -> tuple[Floats | None, Floats, Floats | None]:
+        """Return 5 %, median and 95 % over the subjects; no spread for one."""
+        if self.summaries is not None:
+            low, middle, high = self.summaries[id].quantiles((0.05, 0.5, 0.95))
+        elif len(values := self.values(id)) == 1:
+            return None, values[0], None
+        else:
+            low, middle, high = np.nanquantile(values, (0.05, 0.5, 0.95), axis=0)
+        return low, middle, high
 
     def plot(self, ids: Sequence[str] | None = None) -> Figure:
         """Draw the named quantities against time, one panel each."""
         from ..plotting import panels
 
-        return panels([self._curve(i) for i in (ids or SHOWN)], doses=self._doses(), note=self._note())
+        doses = [d.time for d in self.regimens[0].given if d.time <= self.time[-1]]
+        return panels([self._curve(i) for i in (ids or self._ids_shown())], doses=doses, note=self._note())
 
-    def _curve(self, id: str) -> dict[str, Any]:
-        item = self.items[id]
-        low = high = None
-        if self.summaries is not None:
-            low, middle, high = self._summary(id).sel(statistic=["q05", "q50", "q95"]).values
-        elif len(values := self.values(id)) == 1:
-            middle = values[0]
-        else:
-            low, middle, high = np.nanquantile(values, (0.05, 0.5, 0.95), axis=0)
-        return {
-            "id": id,
-            "name": item.name,
-            "unit": item.unit,
-            "lines": [
-                {"label": str(self.regimens[0].name), "time": self.time, "value": middle, "low": low, "high": high}
-            ],
-        }
-
-    def _doses(self) -> list[float]:
-        return [d.time for d in self.regimens[0].given if d.time <= self.time[-1]]
+    def _curve(self, id: str) -> dict[str, object]:
+        item, (low, middle, high) = self._kept(id), self._spread(id)
+        line = {"label": str(self.regimens[0].name), "time": self.time, "value": middle, "low": low, "high": high}
+        return {"id": id, "name": item.name, "unit": item.unit, "lines": [line]}
 
     def _note(self) -> str:
-        text = {
+        n = len(self.status)
+        who = {
             "patient": "one typical patient",
-            "cohort": f"{len(self.status)} patients: median, 5-95 %",
-            "draws": f"one typical patient, {len(self.status)} draws of the parameters: median, 5-95 %",
+            "cohort": f"{n} patients: median, 5-95 %",
+            "draws": f"one typical patient, {n} draws of the parameters: median, 5-95 %",
         }[self.kind]
-        return text + ("" if self.calibrated else "; uncalibrated parameters")
+        return "; ".join((who, *self.notes))
+
+    def _repr_html_(self) -> str:
+        """Return a small table for a notebook: what was run, and first and last values."""
+        rows = []
+        for id in self._ids_shown():
+            item, (_, middle, _) = self.items[id], self._spread(id)
+            cells = (item.name, f"{middle[0]:.4g}", f"{middle[-1]:.4g}", item.unit, id)
+            rows.append("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>")
+        head = ("", f"day {self.time[0]:g}", f"day {self.time[-1]:g}", "unit", "id")
+        regimens = "; ".join(str(r) for r in self.regimens)
+        return (
+            f"<div><b>{html.escape(regimens)}</b><br>{html.escape(self._note())}; {len(self.time)} times, "
+            f"{len(self.keys())} quantities<table><thead><tr>{''.join(f'<th>{html.escape(h)}</th>' for h in head)}"
+            f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        )

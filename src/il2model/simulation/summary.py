@@ -7,8 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..values import same
+
 Floats = NDArray[np.float64]
 BINS = 2048
+#: Quantiles of labelled results.
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 class RunningSummary:
@@ -27,6 +31,11 @@ class RunningSummary:
         self.high = np.full(times, -np.inf)
         self.edges: Floats | None = None  # (time, BINS + 1)
         self.bins = np.zeros((times, BINS + 2), np.int64)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunningSummary) and same(vars(self), vars(other))
+
+    __hash__ = None  # type: ignore[assignment]
 
     def add(self, values: Floats) -> None:
         """Add a block of (subject, time); NaN is passed over."""
@@ -70,3 +79,8 @@ class RunningSummary:
             keep = np.concatenate([[True], np.diff(below) > 0])
             out[:, t] = np.interp(np.array(probabilities) * self.count[t], below[keep], edges[keep])
         return out
+
+    def table(self) -> tuple[list[str], Floats]:
+        """Return names of statistics, and their (statistic, time) values."""
+        names = ["mean", "sd", *(f"q{100 * q:02.0f}" for q in QUANTILES)]
+        return names, np.vstack([self.mean, self.sd, self.quantiles(QUANTILES)])

@@ -11,27 +11,18 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import cache
+from .axis import Axis, Item
 
 if TYPE_CHECKING:
     from ..model.assembly import Model
 
 #: Lanes of the compiled variants: one patient, a batch in float64, a batch in float32.
 VARIANTS: Mapping[str, tuple[int, bool]] = {"scalar": (1, False), "batch": (4, False), "single": (8, True)}
-
-
-@dataclass(frozen=True)
-class Item:
-    """A named quantity of the model."""
-
-    id: str
-    unit: str
-    name: str
-    latex: str
-    page: str
 
 
 @dataclass(frozen=True)
@@ -72,15 +63,15 @@ class Blueprint:
     key: str
     name: str
     fingerprint: str
-    states: tuple[Item, ...]
+    states: Axis
     scales: tuple[float, ...]
     steady: tuple[bool, ...]
     resettable: tuple[bool, ...]
-    parameters: tuple[Item, ...]
-    constants: tuple[Item, ...]
-    inputs: tuple[Item, ...]
+    parameters: Axis
+    constants: Axis
+    inputs: Axis
     input_defaults: tuple[float, ...]
-    observables: tuple[Item, ...]
+    observables: Axis
     conditions: tuple[Condition, ...]
     limits: tuple[LimitInfo, ...]
     routes: Mapping[str, RouteInfo]
@@ -97,6 +88,11 @@ class Blueprint:
     def followers(self) -> tuple[str, ...]:
         """Limited parameters that move to their limit where they are not drawn."""
         return tuple(i for i in self.limited if any(x.follows for x in self.limits if x.parameter == i))
+
+    @cached_property
+    def items(self) -> Mapping[str, Item]:
+        """Every state and observable by id."""
+        return {i.id: i for i in (*self.states, *self.observables)}
 
     def plain_module(self) -> ModuleType:
         """Import the plain text of the model (see `plain_text`)."""
@@ -170,22 +166,22 @@ def _encode(model: Model, key: str) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _decode(data: Mapping[str, Any]) -> Blueprint:
-    def items(key: str) -> tuple[Item, ...]:
-        return tuple(Item(*row) for row in data[key])
+    def axis(key: str) -> Axis:
+        return Axis(key.removesuffix("s"), tuple(Item(*row) for row in data[key]))
 
     return Blueprint(
         key=data["key"],
         name=data["name"],
         fingerprint=data["fingerprint"],
-        states=items("states"),
+        states=axis("states"),
         scales=tuple(data["scales"]),
         steady=tuple(data["steady"]),
         resettable=tuple(data["resettable"]),
-        parameters=items("parameters"),
-        constants=items("constants"),
-        inputs=items("inputs"),
+        parameters=axis("parameters"),
+        constants=axis("constants"),
+        inputs=axis("inputs"),
         input_defaults=tuple(data["input_defaults"]),
-        observables=items("observables"),
+        observables=axis("observables"),
         conditions=tuple(Condition(*row) for row in data["conditions"]),
         limits=tuple(LimitInfo(*row) for row in data["limits"]),
         routes=MappingProxyType({k: RouteInfo(*row) for k, row in data["routes"].items()}),
@@ -195,13 +191,18 @@ def _decode(data: Mapping[str, Any]) -> Blueprint:
     )
 
 
-def load_blueprint(key: str, make: Callable[[], Model], before: Callable[[], None] = lambda: None) -> Blueprint:
+def load_blueprint(
+    key: str, make: Callable[[], Model] | None = None, before: Callable[[], None] = lambda: None
+) -> Blueprint:
     """Return the blueprint called `key`, generating it from `make()` where the cache lacks it.
 
     `before` is called once if there is something to generate.
     """
     raw = cache.read(f"blueprint-{key}.json")
-    if raw is None or cache.read(f"plain-{key}.py") is None:
+    if make is None:
+        if raw is None:
+            raise FileNotFoundError(f"blueprint-{key}.json")
+    elif raw is None or cache.read(f"plain-{key}.py") is None:
         before()
         data, texts = _encode(make(), key)
         for name, text in texts.items():

@@ -56,6 +56,12 @@ def read(name: str) -> bytes | None:
         return None
 
 
+def texts_of(key: str) -> tuple[tuple[str, bytes], ...]:
+    """Return name and content of what was generated for a model: metadata, plain text, LLVM text of each variant."""
+    names = [p.name for p in entries() if key in p.name and p.suffix in (".json", ".py", ".ll")]
+    return tuple((name, (cache_dir() / name).read_bytes()) for name in names)
+
+
 def write(name: str, content: bytes | str) -> Path:
     """Store a file; several processes may do so at once, each leaves a whole one."""
     folder = cache_dir()

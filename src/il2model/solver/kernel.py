@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache as memo
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import IncompleteWarning, unknown_name
+from ..errors import unknown_name, warn_incomplete
 from . import cache, fast, plain
 from .blueprint import VARIANTS, Blueprint, load_blueprint
 from .problem import BatchResult, Floats, Problem, SolverOptions
@@ -25,31 +24,43 @@ from .problem import BatchResult, Floats, Problem, SolverOptions
 if TYPE_CHECKING:
     from ..model.assembly import Model
 
-_SAID: set[str] = set()
+_COMPILING = "il2model: compiling the model for this machine; this happens once."
+_BUILTIN = threading.Lock()
 
 
-def _say_once(text: str) -> None:
-    if text not in _SAID:
-        _SAID.add(text)
-        print(text, file=sys.stderr, flush=True)
-
-
-@dataclass
+@dataclass(eq=False)
 class Kernel:
-    """Compiled functions of one model; variants are compiled when first used."""
+    """Compiled functions of one model; variants are compiled when first used.
+
+    Kernels of one model are equal. A kernel travels as the name of its model, or as
+    the model's text, and is compiled where it arrives.
+    """
 
     blueprint: Blueprint
     _fast: dict[str, fast.FastKernel] = field(default_factory=dict)
     _driver: fast.DriverText | None = None
     _fast_route: bool = True
+    _told: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __repr__(self) -> str:
+        return f"Kernel({self.blueprint.key!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return self.blueprint.key == other.blueprint.key if isinstance(other, Kernel) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.blueprint.key)
+
+    def __reduce__(self) -> tuple[Callable[..., Kernel], tuple[object, ...]]:
+        key = self.blueprint.key
+        if key == _builtin_key():
+            return builtin_kernel, ()
+        return _kernel_from, (key, cache.texts_of(key))
 
     def index(self, state: str) -> int:
         """Return the position of a state; raise UnknownNameError if there is none."""
-        for i, item in enumerate(self.blueprint.states):
-            if item.id == state:
-                return i
-        raise unknown_name("state", state, [s.id for s in self.blueprint.states])
+        return self.blueprint.states.at(state)
 
     def constants(self, parameters: Floats) -> Floats:
         """Closed form of the untreated state: (subject, parameter) -> (subject, constant)."""
@@ -140,7 +151,7 @@ class Kernel:
 
     def fixed(self, parameters: Floats, constants: Floats) -> Floats:
         """Pick the terms that the compiled functions need, in their order."""
-        names = [p.id for p in self.blueprint.parameters] + [c.id for c in self.blueprint.constants]
+        names = (*self.blueprint.parameters.ids, *self.blueprint.constants.ids)
         position: Mapping[str, int] = {name: i for i, name in enumerate(names)}
         joined = np.concatenate([parameters, constants], axis=-1)
         return np.ascontiguousarray(joined[:, [position[n] for n in self.blueprint.fixed]])
@@ -158,17 +169,16 @@ class Kernel:
                 return None
             if name not in self._fast:
                 try:
-                    if not fast.is_warm(self.blueprint.key, name):
-                        _say_once("il2model: compiling the model for this machine; this happens once.")
+                    if not self._told and not fast.is_warm(self.blueprint.key, name):
+                        self._told = True
+                        print(_COMPILING, file=sys.stderr, flush=True)
                     self._fast[name] = fast.FastKernel.load(self.blueprint, name, self._driver)
                     if not VARIANTS[name][1]:
                         self._driver = None
                 except Exception as error:
                     self._fast_route = False
-                    warnings.warn(
-                        f"The fast solver cannot run here ({type(error).__name__}: {error}); using the plain one.",
-                        IncompleteWarning,
-                        stacklevel=3,
+                    warn_incomplete(
+                        f"The fast solver cannot run here ({type(error).__name__}: {error}); using the plain one."
                     )
                     return None
             return self._fast[name]
@@ -190,21 +200,29 @@ def _make_builtin() -> Model:
     return builtin()
 
 
-@memo
+def _builtin_key() -> str:
+    return f"il2model-{cache.source_hash('model', 'codegen', 'solver')}"
+
+
 def builtin_kernel() -> Kernel:
     """Return the kernel of the built-in model."""
-    key = f"il2model-{cache.source_hash('model', 'codegen', 'solver')}"
+    with _BUILTIN:
+        return _load_builtin()
+
+
+@memo
+def _load_builtin() -> Kernel:
     driver: list[fast.DriverText] = []
 
     def before() -> None:
-        _say_once("il2model: compiling the model for this machine; this happens once.")
+        print(_COMPILING, file=sys.stderr, flush=True)
         # lower the driver in a second process while SymPy derives the model here;
         # where that fails, loading the variant says so
         with contextlib.suppress(Exception):
             driver.append(fast.DriverText(single=False))
 
-    blueprint = load_blueprint(key, _make_builtin, before)
-    return Kernel(blueprint, _driver=driver[0] if driver else None)
+    blueprint = load_blueprint(_builtin_key(), _make_builtin, before)
+    return Kernel(blueprint, _driver=driver[0] if driver else None, _told=bool(driver))
 
 
 def kernel_of(model: Model) -> Kernel:
@@ -214,3 +232,12 @@ def kernel_of(model: Model) -> Kernel:
     rest = repr((model.scales, model.input_defaults, model.routes, model.untreated, limits, sorted(model.resettable)))
     key = f"{model.name}-{cache.text_hash(model.fingerprint(), rest, cache.source_hash('codegen', 'solver'))}"
     return Kernel(load_blueprint(key, lambda: model))
+
+
+@memo
+def _kernel_from(key: str, texts: tuple[tuple[str, bytes], ...]) -> Kernel:
+    """Return the kernel of a model that another process generated."""
+    for name, text in texts:
+        if cache.read(name) != text:
+            cache.write(name, text)
+    return Kernel(load_blueprint(key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -138,3 +139,8 @@ class BatchResult:
     rejected: Ints
     status: Ints
     status_state: Ints
+
+    def sentences(self, states: Sequence[str]) -> dict[int, str]:
+        """Return {subject: sentence} of those that failed; `states` are the names of the states."""
+        failed = np.flatnonzero(self.status != Status.SUCCESS)
+        return {int(s): Status(int(self.status[s])).sentence(states[int(self.status_state[s])]) for s in failed}

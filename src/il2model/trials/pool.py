@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from ..api import simulate
 from ..dosing.regimen import Regimen
-from ..errors import IncompleteWarning, InputError, SimulationError
+from ..errors import InputError, SimulationError, warn_incomplete
 from ..parameters import ParameterSet, load_parameters
 from ..population.cohort import Cohort
+from ..runs import RunOptions
+from ..simulation.cohort import Task, solve_cohort
 from ..solver.problem import Floats, Ints, SolverOptions
 from ..streams import keyed_uniforms
 from .design import MEASURED, Arm, TrialDesign
@@ -148,6 +147,8 @@ def build_pool(
             markers.append(markers[done[key]])
             continue
         done[key] = k
+        if studied := arm.regimen.studied():
+            warn_incomplete(studied[1])
         found = _simulate_arm(arm, cohort, grid, design.follow_up, seed, rtol, threads, report)
         hazard = found["cumulative_hazard"]
         bad |= ~np.isfinite(hazard).all(axis=1)
@@ -178,31 +179,9 @@ def _simulate_arm(
         cohort = _with_agent(cohort, arm)
     ids = [*MEASURED, "cumulative_hazard"]
     patterns, which = _patterns(plan, arm.adherence, len(cohort), seed)
-    out = {i: np.full((len(cohort), len(grid)), np.nan) for i in ids}
-    done = 0
-    for k, pattern in enumerate(patterns):
-        mine = np.flatnonzero(which == k)
-        if len(mine) == 0:
-            continue
-        mask = np.zeros(len(cohort), bool)
-        mask[mine] = True
-        base = done
-        solution = _quietly(
-            pattern, cohort=cohort.only(mask), until=until, save=grid, observables=ids, threads=threads,
-            options=SolverOptions(rtol=rtol), raise_on_failure=False,
-            progress=lambda part, total, base=base: progress(base + part, len(cohort)),
-        )  # fmt: skip
-        for i in ids:
-            out[i][mine] = solution.values(i)
-        done += len(mine)
-    return out
-
-
-def _quietly(*arguments: Any, **keywords: Any) -> Any:
-    """Simulate without the warning about single failures: the pool counts them."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".* subjects or draws failed", category=IncompleteWarning)
-        return simulate(*arguments, **keywords)
+    task = Task(kernel=cohort.kernel, plans=patterns, save=grid, until=until, ids=ids, options=SolverOptions(rtol=rtol))
+    how = RunOptions(workers=threads, progress=progress)
+    return dict(solve_cohort(task, cohort.rows, which, how).values)
 
 
 def _patterns(plan: Regimen, adherence: float, n: int, seed: int) -> tuple[list[Regimen], Ints]:

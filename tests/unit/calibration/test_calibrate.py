@@ -12,7 +12,7 @@ from il2model.calibration.simulator import Size
 from il2model.cli.main import main
 from il2model.dosing.regimen import Regimen
 from il2model.errors import InputError, UnknownNameError
-from il2model.simulation.run import run
+from il2model.simulation.run import solve
 from il2model.solver.problem import SolverOptions
 from il2model.uncertainty.coordinates import sobol_points
 from il2model.uncertainty.posterior import Posterior
@@ -99,14 +99,10 @@ def test_the_natural_course_is_the_solution_of_the_equations():
     rows = patients.rows(sobol_points(16, patients.width, 1))[0]
     days = np.arange(0, 641, 10.0)
     seen = patients.natural_course(rows, days)
-    solved = run(
-        p.simulator.kernel, [Regimen.named("placebo")], np.zeros(16, np.int64), rows, days, 640.0,
-        options=SolverOptions(rtol=1e-9),
-    )  # fmt: skip
-    k = p.simulator.kernel
-    np.testing.assert_allclose(seen["motor_units"], solved.states[:, :, k.index("motor_units")], rtol=1e-7)
+    solved = solve(p.simulator.kernel, [Regimen.named("placebo")], rows, days, 640.0, options=SolverOptions(rtol=1e-9))
+    np.testing.assert_allclose(seen["motor_units"], solved["motor_units"], rtol=1e-7)
     survival = np.exp(-cumulative(seen["hazard"], days))
-    np.testing.assert_allclose(survival, np.exp(-solved.states[:, :, k.index("cumulative_hazard")]), atol=3e-4)
+    np.testing.assert_allclose(survival, np.exp(-solved["cumulative_hazard"]), atol=3e-4)
 
 
 def test_six_patients_give_the_mean_and_spread_of_many():

@@ -5,11 +5,11 @@ import pytest
 import sympy as sp
 from tests.helpers.regimens import random_rows
 
+import il2model as il2
 from il2model.errors import ModelError, UnknownNameError
 from il2model.model.assembly import assemble, builtin
 from il2model.model.language import TIME, Submodel
 from il2model.parameters import load_parameters
-from il2model.simulation.integrate import integrate
 from il2model.solver.kernel import builtin_kernel, kernel_of
 
 
@@ -156,9 +156,9 @@ def test_the_untreated_course_is_the_solution_of_the_equations():
     days = np.array([0.0, 1.0, 10.0, 40.0])
     values = {"a": 1.0, "b": 3.0, "x": 0.5, "y": 2.0, "rate": 0.1}
     row = np.array([[values[p.id] for p in k.blueprint.parameters]])
-    solved = integrate(m, values, days)
+    solved = il2.simulate(model=m, parameters=values, save=days)
     course = k.untreated(row, k.constants(row), days)[0]
-    np.testing.assert_allclose(course[:, 0], np.asarray(solved["pool"]).ravel(), rtol=1e-6)
+    np.testing.assert_allclose(course[:, 0], solved.values("pool")[0], rtol=1e-6)
     assert k.untreated(row, k.constants(row), np.array([-10.0]))[0, 0, 0] == pytest.approx(3 * np.e)
 
 

@@ -186,7 +186,7 @@ def test_every_status_has_a_sentence():
 def test_step_counts_stay_where_they_were_measured(parameters):
     """A gate on work, which does not move with the machine: 2174 and 5774 steps were measured."""
     s = {
-        r: il2.simulate("mirocals", save=[640], options=SolverOptions(rtol=r), parameters=parameters).run
+        r: il2.simulate("mirocals", save=[640], options=SolverOptions(rtol=r), parameters=parameters)
         for r in (1e-4, 1e-6)
     }
     assert s[1e-4].steps[0] <= 2400
@@ -226,10 +226,10 @@ def test_where_the_fast_route_cannot_run_the_plain_one_does(monkeypatch):
 
     monkeypatch.setattr(fast.FastKernel, "load", broken)
     with pytest.warns(il2.IncompleteWarning, match="using the plain one"):
-        s = il2.simulate("imodals-1miu", save=[7], kernel=kernel)
+        s = il2.simulate("imodals-1miu", save=[7], model=kernel)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        il2.simulate("placebo", until=1, kernel=kernel)
+        il2.simulate("placebo", until=1, model=kernel)
     reference = il2.simulate("imodals-1miu", save=[7])
     np.testing.assert_allclose(s.values("treg_percent"), reference.values("treg_percent"), rtol=1e-5)
 
