@@ -30,7 +30,7 @@ _HOMES = {
     "StudyResult": "sensitivity.results",
     "Trial": "trials.trial",
     "TrialDesign": "trials.design",
-    "TrialResult": "trials.run",
+    "TrialResult": "trials.result",
     "UnitError": "errors",
     "UnknownNameError": "errors",
     "Visit": "trials.design",
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from .trials.design import Arm as Arm
     from .trials.design import TrialDesign as TrialDesign
     from .trials.design import Visit as Visit
-    from .trials.run import TrialResult as TrialResult
+    from .trials.result import TrialResult as TrialResult
     from .trials.run import run_trial as run_trial
     from .trials.trial import Trial as Trial
     from .uncertainty.posterior import Posterior as Posterior

@@ -68,7 +68,7 @@ class RunOptions:
     InputError
     """
 
-    folder: Path | None = None
+    folder: str | Path | None = None
     resume: bool = True
     workers: int | None = None
     executor: Executor | None = None

@@ -133,6 +133,23 @@ class BlockStore:
         except OSError as error:
             raise InputError(f"{self.folder} cannot be written: {error.strerror or error}.") from None
 
+    @classmethod
+    def opened(cls, folder: str | Path, verb: str) -> BlockStore:
+        """Return the store that a run of a verb left in a folder.
+
+        Raises
+        ------
+        InputError
+            If there is none, or the folder's description is damaged.
+        """
+        path = Path(folder) / _KEY
+        if not path.exists():
+            raise InputError(f"{folder} holds no stored {verb}: {_KEY} is missing.")
+        job, _ = _described(path)
+        if job.get("verb") != verb:
+            raise InputError(f"{folder} holds the results of {job.get('verb', 'something else')}, not of {verb}.")
+        return cls(folder, job)
+
     def __repr__(self) -> str:
         return f"BlockStore({str(self.folder)!r}, {self.digest})"
 
@@ -209,11 +226,7 @@ class BlockStore:
         path = self.folder / _KEY
         if not path.exists():
             return False
-        try:
-            stored = json.loads(path.read_text(encoding="utf8"))
-            job, known = dict(stored["job"]), str(stored["digest"])
-        except (ValueError, KeyError, TypeError):
-            raise InputError(f"{path} is damaged; remove it and resume.") from None
+        job, known = _described(path)
         if known != self.digest:
             raise InputError(f"{self.folder} holds another job: {_difference(job, self.key)}; give another folder.")
         return True
@@ -226,6 +239,15 @@ class BlockStore:
                     part.unlink()
             except OSError:
                 continue
+
+
+def _described(path: Path) -> tuple[dict[str, Plain], str]:
+    """Return the job that a folder says it holds, and its digest."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf8"))
+        return dict(stored["job"]), str(stored["digest"])
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path} is damaged; remove it and resume.") from None
 
 
 def _checksum(arrays: Mapping[str, NDArray[Any]], job: str, meta: Plain) -> str:

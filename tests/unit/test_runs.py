@@ -213,3 +213,12 @@ def test_what_waits_is_cancelled_when_a_pool_is_left():
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert len(begun) <= 2
+
+
+def test_tasks_run_on_a_dask_client():
+    from distributed import Client
+
+    with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:
+        assert list(ordered(slow_square, range(70), RunOptions(executor=client))) == [k * k for k in range(70)]
+        with pytest.raises(ValueError, match="three"):
+            list(ordered(fail_at_three, range(70), RunOptions(executor=client)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .parsing import Parser, tenths
+from .parsing import Parser
 
 _HELP = """replay a published trial: draw patients, let chance act, analyse as the trial did
 
@@ -40,10 +40,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from dataclasses import replace
 
+    from ..runs import shown
     from ..trials import TrialDesign, run_trial
 
-    if args.workers is not None and args.workers < 1:
-        raise InputError(f"--workers is {args.workers}; it must be at least 1.")
     design = TrialDesign.named(args.name)
     if args.size is not None:
         design = design.sized(args.size)
@@ -53,11 +52,18 @@ def run(args: argparse.Namespace) -> int:
     design = design.replace(dropout=args.dropout)
     folder = None if args.output is None else Path(args.output)
     try:
-        result = run_trial(
-            design, args.replicates, args.seed, draws=args.draws, pool=args.pool, threads=args.workers,
-            directory=None if folder is None else folder / "replicates", resume=args.resume,
-            progress=tenths("replicates"),
-        )  # fmt: skip
+        with shown("replicates") as progress:
+            result = run_trial(
+                design,
+                args.replicates,
+                args.seed,
+                draws=args.draws,
+                pool=args.pool,
+                folder=folder,
+                resume=args.resume,
+                workers=args.workers,
+                progress=progress,
+            )
         if folder is not None:
             from ..report.trial import write_trial
 
@@ -97,7 +103,7 @@ def as_json(result: Any) -> dict[str, Any]:
     return {
         "trial": result.design.name, "replicates": len(result.table), **found, end: dead,
         "log_rank": {"power": power, "standard_error": error, "type_one_error": result.type_one_error()},
-        "manifest": dict(result.manifest),
+        "notes": list(result.notes), "manifest": dict(result.manifest),
     }  # fmt: skip
 
 
@@ -129,6 +135,5 @@ def as_text(result: Any) -> str:
     )
     if "sentence" in frame:
         lines += ["", *(s for s in frame["sentence"] if isinstance(s, str))]
-    if not result.manifest.get("calibrated"):
-        lines.append("Uncalibrated parameters.")
+    lines += result.notes
     return "\n".join(lines)

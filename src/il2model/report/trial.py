@@ -9,7 +9,7 @@ import numpy as np
 
 from .._version import __version__
 from ..store import write_atomic, write_json
-from ..trials.run import TrialResult
+from ..trials.result import TrialResult
 from .calibration import short
 from .embed import embedded
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .run import TrialResult
+    from .result import TrialResult
 
 #: CSF pNFH that is drawn, pg/mL.
 _SPAN = (300.0, 10_000.0)
@@ -36,7 +36,8 @@ def trial_figure(result: TrialResult) -> Figure:
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
     state = "calibrated" if result.manifest.get("calibrated") else "uncalibrated"
-    figure.suptitle(f"{result.design.name}: {len(result.table)} replicates, {state} parameters", fontsize=11)
+    title = f"{result.design.name}: {len(result.table)} replicates, {state} parameters"
+    figure.suptitle("\n".join(filter(None, (title, result.left_out))), fontsize=11)
     return figure
 
 

@@ -14,7 +14,7 @@ from .design import TrialDesign
 from .reported import Reported
 
 if TYPE_CHECKING:
-    from .run import TrialResult
+    from .result import TrialResult
 
 #: What the analyses of every replicate mean; cut-offs are those of the design.
 MEANINGS: Mapping[str, str] = {

@@ -2,121 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from .._version import __version__
 from ..errors import InputError
 from ..manifest import manifest
 from ..parameters import ParameterSet, load_parameters
+from ..plain import plain, restored
+from ..runs import Executor, Progress, RunOptions, ordered
 from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
+from ..store import Block, BlockStore
 from ..streams import checked_seed, derived_seed, stream
 from ..uncertainty.draws import draw, source_of
-from .analysis import TrialData
+from .curves import expected_survival, mean_of_draws, observed_survival, ratio_by_marker
 from .design import TrialDesign
-from .pool import Pool, build_pool
+from .recipe import PoolRecipe, design_key, forget_pools, parameter_key
 from .replicate import analyse, draw_trial
+from .result import TrialResult
 from .trial import Trial
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-Progress = Callable[[int, int], None]
-#: Replicates between two writes of a stored run.
-BLOCK = 50
+#: Replicates that one task runs and one file holds.
+BLOCK = 25
 #: Patients of the pool with one parameter set, and with posterior draws.
 POOL, POOL_PER_DRAW = 2000, 256
 GRID = np.arange(0, 3651, 20.0)
-
-
-@dataclass(frozen=True)
-class TrialResult:
-    """Replicates of a trial, and of the same trial without an effect.
-
-    Parameters
-    ----------
-    design : TrialDesign
-    names : tuple of str
-        Columns of `table` and `null`: ln HR by analysis, shares dead, tests, changes.
-    table, null : (replicate, name)
-    curves : (replicate, arm, day)
-        Kaplan-Meier estimates on `days`.
-    strata : {stratum: (arm, day)}
-        Expected survival of the pool, overall and by CSF pNFH.
-    hr_curve : (3, bin)
-        CSF pNFH, expected HR of its bin, patients in the bin.
-    manifest : mapping
-    covariates : {name: (patient,)}
-        Of the virtual patients (of the first parameter set).
-    """
-
-    design: TrialDesign
-    names: tuple[str, ...]
-    table: Floats
-    null: Floats
-    days: Floats
-    curves: Floats
-    strata: Mapping[str, Floats]
-    hr_curve: Floats
-    refused: int
-    manifest: Mapping[str, Any]
-    covariates: Mapping[str, Floats]
-
-    def __getitem__(self, name: str) -> Floats:
-        """Return one column of the replicates."""
-        from ..errors import unknown_name
-
-        if name not in self.names:
-            raise unknown_name("result", name, self.names)
-        return self.table[:, self.names.index(name)]
-
-    def quantiles(self, name: str, probabilities: Sequence[float] = (0.025, 0.5, 0.975)) -> Floats:
-        """Return quantiles over the replicates that have an estimate."""
-        return np.asarray(np.nanquantile(self[name], probabilities))
-
-    def power(self, name: str = "log_rank_p") -> tuple[float, float]:
-        """Return the share of replicates with a p below alpha in favour of the arm, and its standard error."""
-        better = {"log_rank_p": ("log_rank_z", -1), "cafs_p": ("cafs_z", 1), "slope_p": ("slope_difference", 1)}
-        p = self[name] < self.design.alpha
-        if name in better:
-            column, sign = better[name]
-            p &= sign * self[column] > 0
-        share = float(p.mean())
-        return share, float(np.sqrt(share * (1 - share) / len(p)))
-
-    def type_one_error(self) -> float:
-        """Return the share of replicates without an effect in which the log-rank test rejects."""
-        return float((self.null[:, self.names.index("log_rank_p")] < self.design.alpha).mean())
-
-    def summary(self) -> pd.DataFrame:
-        """Return a row per analysis: hazard ratio, median and 95 % of the replicates, published value beside it."""
-        import pandas as pd
-
-        from .published import comparison
-
-        return pd.DataFrame(comparison(self)).set_index("analysis")
-
-    def baseline(self) -> pd.DataFrame:
-        """Return what the virtual patients are like on day 0, published values beside them."""
-        import pandas as pd
-
-        from .published import baseline_rows
-
-        frame = pd.DataFrame(baseline_rows(self.covariates, self.design)).set_index("name")
-        return frame.drop(columns="published") if frame["published"].isna().all() else frame
-
-    def plot(self) -> Figure:
-        """Draw survival overall and by stratum, and the hazard ratio against CSF pNFH."""
-        from .figures import trial_figure
-
-        return trial_figure(self)
 
 
 def run_trial(
@@ -128,9 +44,10 @@ def run_trial(
     parameters: ParameterSet | None = None,
     pool: int | None = None,
     hazard_ratio: float | None = None,
-    directory: str | Path | None = None,
-    resume: bool = False,
-    threads: int | None = None,
+    folder: str | Path | None = None,
+    resume: bool = True,
+    workers: int | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> TrialResult:
     """Run a trial many times.
@@ -149,178 +66,207 @@ def run_trial(
         Virtual patients that replicates draw from (2000; 256 for each draw).
     hazard_ratio : float, optional
         Take this ratio instead of the model's effect: for tests of the analysis.
-    directory : path, optional
-        Store replicates there, block by block.
+    folder : path, optional
+        Replicates are stored there block by block, and what it holds of this trial is not run again.
     resume : bool
-        Go on with what is stored there.
-    threads : int, optional
-        The result does not depend on it.
+        False refuses a folder that holds replicates.
+    workers : int, optional
+        Threads that simulate the virtual patients; all processors by default.
+    executor : optional
+        Anything with `submit(f, *args)`, such as a Dask client: blocks of replicates run there.
     progress : callable, optional
         `progress(done, total)` in replicates.
+
+    Returns
+    -------
+    TrialResult
+        It does not depend on folder, workers or executor.
 
     Raises
     ------
     InputError, UnknownNameError, SimulationError
     """
+    options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
     plan = TrialDesign.of(design)
+    _check(replicates, pool, hazard_ratio)
+    values = parameters if parameters is not None else load_parameters()
+    sets = [values] if draws is None else draw(values, draws, checked_seed(seed)).sets()
+    size = pool if pool is not None else (POOL if draws is None else POOL_PER_DRAW)
+    facts = {"seed": checked_seed(seed), "draws": draws, "pool": size, "hazard_ratio": hazard_ratio}
+    model = builtin_kernel().blueprint.fingerprint
+    key = {"verb": "trial", "version": __version__, "model": model, "parameters": parameter_key(values)}
+    store = BlockStore(options.folder, key | facts | {"design": design_key(plan)}, resume=options.resume)
+    # the patients of a draw are its own: the pool's seed goes with the draw
+    recipes = [
+        PoolRecipe(
+            design=plan.replace(trial=None),
+            size=size,
+            seed=derived_seed(seed, "pool", k),
+            parameters=one,
+            hazard_ratio=hazard_ratio,
+            workers=options.workers if executor is None else 1,
+        )
+        for k, one in enumerate(sets)
+    ]
+    blocks = _run(recipes, replicates, seed, store, options)
+    record = manifest(
+        model_hash=model,
+        parameter_hash=values.fingerprint(),
+        parameter_set=values.name,
+        calibrated=values.calibrated,
+        details={
+            "trial": plan.name,
+            "replicates": replicates,
+            **facts,
+            "drawn_from": None if draws is None else source_of(values),
+            "design": design_key(plan),
+        },
+    )
+    store.write("design.json", plain(plan))
+    store.write("manifest.json", record)
+    return _assembled(blocks, record, plan)
+
+
+def _check(replicates: int, pool: int | None, hazard_ratio: float | None) -> None:
     if replicates != int(replicates) or not 1 <= replicates <= 1_000_000:
         raise InputError(f"replicates is {replicates}; it must be a whole number from 1 to 1000000.")
-    checked_seed(seed)
     if pool is not None and not 2 <= pool <= 1_000_000:
         raise InputError(f"The pool has {pool} patients; it needs 2 to 1000000.")
     if hazard_ratio is not None and not 0 < hazard_ratio < 100:
         raise InputError(f"The hazard ratio is {hazard_ratio}; it must be above 0.")
-    values = parameters if parameters is not None else load_parameters()
-    sets = [values] if draws is None else draw(values, draws, seed).sets()
-    size = pool if pool is not None else (POOL if draws is None else POOL_PER_DRAW)
-    record = manifest(
-        model_hash=builtin_kernel().blueprint.fingerprint, parameter_hash=values.fingerprint(),
-        parameter_set=values.name, calibrated=values.calibrated,
-        details={
-            "trial": repr(plan), "seed": seed, "draws": draws, "pool": size, "hazard_ratio": hazard_ratio,
-            "drawn_from": None if draws is None else source_of(values),
-        },
-    )  # fmt: skip
-    store = _Store(directory, record, resume)
-    days = GRID[plan.follow_up >= GRID]
-    rows: dict[int, dict[str, float]] = {}
-    nulls: dict[int, dict[str, float]] = {}
-    curves: dict[int, Floats] = {}
-    strata: list[Mapping[str, Floats]] = []
-    shapes: list[Floats] = []
-    refused, done = 0, 0
-    first_covariates: Mapping[str, Floats] = {}
-    for number, one in enumerate(sets):
-        # the patients of a draw are his own: the pool's seed goes with the draw
-        people = build_pool(plan, size, seed=derived_seed(seed, "pool", number), parameters=one, threads=threads)
-        if people.hazard[..., -1].max() <= 0:
-            raise InputError("No event is possible in this trial: every hazard is zero.")
-        refused += people.refused
-        first_covariates = people.covariates if number == 0 else first_covariates
-        if hazard_ratio is not None:
-            people = people.with_hazard_ratio(hazard_ratio)
-        strata.append(_expected(people, plan, days))
-        shapes.append(_hr_curve(people))
-        empty = people.without_effect()
-        for k in range(number, replicates, len(sets)):
-            saved = store.get(k)
-            if saved is not None:
-                rows[k], nulls[k], curves[k] = saved
-            else:
-                data = draw_trial(people, plan, stream(seed, "replicate", k))
-                rows[k], curves[k] = analyse(data, plan), _km(data, plan, days)
-                null = draw_trial(empty, plan, stream(seed, "replicate_without_effect", k))
-                nulls[k] = analyse(null, plan)
-                store.put(k, rows[k], nulls[k], curves[k])
-            done += 1
-            if progress is not None:
-                progress(done, replicates)
-    store.flush()
-    names = tuple(rows[0])
-    order = range(replicates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """Some replicates of one draw of the parameters, and what its patients are like where that is asked for."""
+
+    recipe: PoolRecipe
+    seed: int
+    name: str
+    replicates: tuple[int, ...]
+    pool_name: str | None
+
+
+def _pool_name(number: int) -> str:
+    return f"pool-{number:05d}"
+
+
+def _layout(number: int, draws: int, replicates: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield the blocks of a draw, one at least; a name holds the same replicates however many there are."""
+    mine = tuple(range(number, replicates, draws))
+    for first in range(0, max(len(mine), 1), BLOCK):
+        yield f"replicates-{number:05d}-{first:07d}", mine[first : first + BLOCK]
+
+
+def _run(
+    recipes: list[PoolRecipe], replicates: int, seed: int, store: BlockStore, options: RunOptions
+) -> dict[str, Block]:
+    """Return the blocks of pools and replicates by name: those stored, and the others run and stored."""
+    blocks: dict[str, Block] = {}
+    tasks: list[_Task] = []
+    for number, recipe in enumerate(recipes):
+        pool: str | None = _pool_name(number)
+        if (block := store.get(_pool_name(number))) is not None:
+            blocks[_pool_name(number)], pool = block, None
+        for name, wanted in _layout(number, len(recipes), replicates):
+            if (block := store.get(name)) is not None:
+                blocks[name] = block
+                wanted = wanted[len(block["table"]) :]
+            if wanted or pool is not None:
+                tasks.append(_Task(recipe=recipe, seed=seed, name=name, replicates=wanted, pool_name=pool))
+            pool = None
+    done = replicates - sum(len(t.replicates) for t in tasks)
+    options.tell(done, replicates)
+    results = map(_work, tasks) if options.executor is None else ordered(_work, tasks, options)
+    try:
+        for task, made in zip(tasks, results, strict=True):
+            for name, block in made.items():
+                blocks[name] = _joined(blocks[name], block) if name in blocks else block
+                store.put(name, blocks[name].arrays, **blocks[name].meta)
+            done += len(task.replicates)
+            options.tell(done, replicates)
+    finally:
+        forget_pools()
+    return blocks
+
+
+def _joined(first: Block, then: Block) -> Block:
+    return Block(arrays={n: np.concatenate([a, then[n]]) for n, a in first.arrays.items()}, meta=first.meta)
+
+
+def _work(task: _Task) -> dict[str, Block]:
+    """Run a task, here or in another process."""
+    design = task.recipe.design
+    days = GRID[design.follow_up >= GRID]
+    pool = task.recipe.pool()
+    made = {}
+    if task.pool_name is not None:
+        strata = expected_survival(pool, design, days)
+        base = task.recipe.base()
+        arrays = {"strata": np.array(list(strata.values())), "hr_curve": ratio_by_marker(pool)}
+        arrays |= {f"covariate.{name}": values for name, values in base.covariates.items()}
+        made[task.pool_name] = Block(arrays=arrays, meta={"strata": list(strata), "refused": base.refused})
+    if task.replicates:
+        empty = pool.without_effect()
+        rows, nulls, curves = [], [], []
+        for k in task.replicates:
+            data = draw_trial(pool, design, stream(task.seed, "replicate", k))
+            rows.append(analyse(data, design))
+            curves.append(observed_survival(data, design, days))
+            null = draw_trial(empty, design, stream(task.seed, "replicate_without_effect", k))
+            nulls.append(analyse(null, design))
+        names = list(rows[0])
+        arrays = {"table": _columns(rows, names), "null": _columns(nulls, names), "curves": np.array(curves)}
+        made[task.name] = Block(arrays=arrays, meta={"names": names})
+    return made
+
+
+def _columns(rows: list[dict[str, float]], names: list[str]) -> Floats:
+    return np.array([[row[n] for n in names] for row in rows])
+
+
+def _assembled(blocks: Mapping[str, Block], record: Mapping[str, Any], design: TrialDesign) -> TrialResult:
+    """Put the replicates in their order."""
+    replicates, draws = record["replicates"], record["draws"] or 1
+    pools = [blocks[_pool_name(k)] for k in range(draws)]
+    first = blocks[next(_layout(0, draws, replicates))[0]]
+    parts = {n: np.empty((replicates, *first[n].shape[1:])) for n in ("table", "null", "curves")}
+    for number in range(draws):
+        for name, wanted in _layout(number, draws, replicates):
+            if wanted:
+                for part, array in parts.items():
+                    array[list(wanted)] = blocks[name][part][: len(wanted)]
+    names = pools[0].meta["strata"]
+    strata = {name: np.mean([p["strata"][k] for p in pools], axis=0) for k, name in enumerate(names)}
+    prefix = "covariate."
     return TrialResult(
-        plan, names, np.array([[rows[k][n] for n in names] for k in order]),
-        np.array([[nulls[k][n] for n in names] for k in order]), days, np.array([curves[k] for k in order]),
-        {key: np.mean([s[key] for s in strata], axis=0) for key in strata[0]}, _mean_curve(shapes), refused,
-        record, first_covariates,
-    )  # fmt: skip
-
-
-def _km(data: TrialData, design: TrialDesign, days: Floats) -> Floats:
-    from ..statistics import kaplan_meier
-
-    return np.array(
-        [kaplan_meier(data.time[data.arm == k], data.died[data.arm == k]).at(days) for k in range(len(design.arms))]
+        design=design,
+        names=tuple(first.meta["names"]),
+        **parts,
+        days=GRID[design.follow_up >= GRID],
+        strata=strata,
+        hr_curve=mean_of_draws([p["hr_curve"] for p in pools]),
+        refused=sum(p.meta["refused"] for p in pools),
+        patients=draws * record["pool"],
+        covariates={n.removeprefix(prefix): a for n, a in pools[0].arrays.items() if n.startswith(prefix)},
+        manifest=record,
     )
 
 
-def _expected(pool: Pool, design: TrialDesign, days: Floats) -> Mapping[str, Floats]:
-    """Return expected survival (arm, day) overall and by stratum of CSF pNFH."""
-    pnfh, (first, second) = pool.covariates["csf_pnfh"], design.cuts
-    groups = {
-        "all": np.full(len(pool), True), f"< {first:g}": pnfh < first,
-        f"{first:g} to {second:g}": (pnfh >= first) & (pnfh <= second), f"> {second:g}": pnfh > second,
-    }  # fmt: skip
-    survival = pool.survival()
-    found = {}
-    for name, mask in groups.items():
-        if mask.any():
-            mean = survival[:, mask].mean(axis=1)
-            found[name] = np.array([np.interp(days, pool.times, m) for m in mean])
-        else:
-            found[name] = np.full((len(design.arms), len(days)), np.nan)
-    return found
-
-
-def _hr_curve(pool: Pool, bins: int = 8) -> Floats:
-    """Return CSF pNFH (median), expected HR and patients of equal bins."""
-    from ..statistics import expected_log_hazard_ratio
-
-    pnfh = pool.covariates["csf_pnfh"]
-    survival = pool.survival()
-    edges = np.quantile(pnfh, np.linspace(0, 1, bins + 1))
-    found = np.full((3, bins), np.nan)
-    for k in range(bins):
-        mask = (pnfh >= edges[k]) & ((pnfh < edges[k + 1]) | (k == bins - 1))
-        if mask.sum() >= 2:
-            ratio = np.exp(expected_log_hazard_ratio(survival[0][mask], survival[1][mask], np.ones(int(mask.sum()))))
-            found[:, k] = np.median(pnfh[mask]), ratio, mask.sum()
-    return found
-
-
-def _mean_curve(shapes: Sequence[Floats]) -> Floats:
-    """Average the curves of draws; NaN where no draw has patients."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.asarray(np.nanmean(shapes, axis=0))
-
-
-class _Store:
-    """Replicates on disk, in blocks; a run that is killed goes on."""
-
-    def __init__(self, folder: str | Path | None, record: Mapping[str, Any], resume: bool) -> None:
-        self.folder = None if folder is None else Path(folder)
-        self.waiting: dict[int, Any] = {}
-        self.found: dict[int, Any] = {}
-        if self.folder is None:
-            return
-        parts = {
-            k: record[k] for k in ("model_hash", "parameter_hash", "trial", "seed", "draws", "pool", "hazard_ratio")
-        }
-        self.design = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        files = sorted(self.folder.glob("replicates-*.json"))
-        if files and not resume:
-            raise InputError(f"{self.folder} holds replicates already; go on with --resume, or give another folder.")
-        for file in files:
-            try:
-                block = json.loads(file.read_text())
-            except (OSError, ValueError):
-                raise InputError(f"{file} is damaged; remove it, and --resume makes it again.") from None
-            if block["design"] != self.design:
-                raise InputError(f"{file} belongs to another trial, seed or model; give another folder.")
-            self.found |= {int(k): (r, n, np.array(c)) for k, (r, n, c) in block["replicates"].items()}
-
-    def get(self, number: int) -> Any:
-        """Return a stored replicate, or None."""
-        return self.found.get(number)
-
-    def put(self, number: int, row: dict[str, float], null: dict[str, float], curve: Floats) -> None:
-        """Keep a replicate; a full block goes to disk."""
-        if self.folder is None:
-            return
-        self.waiting[number] = (row, null, curve.tolist())
-        if len(self.waiting) >= BLOCK:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what waits."""
-        if self.folder is None or not self.waiting:
-            return
-        target = self.folder / f"replicates-{min(self.waiting):07d}-{max(self.waiting):07d}.json"
-        temporary = target.with_suffix(".part")
-        temporary.write_text(json.dumps({"design": self.design, "replicates": self.waiting}))
-        temporary.replace(target)
-        self.waiting = {}
+def load_trial(folder: Path) -> TrialResult:
+    """Return the result that a finished run left in its folder; see `TrialResult.load`."""
+    store = BlockStore.opened(folder, "trial")
+    try:
+        record = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
+        design = restored(json.loads((folder / "design.json").read_text(encoding="utf8")))
+        names = [_pool_name(k) for k in range(record["draws"] or 1)]
+        for number in range(len(names)):
+            names += [name for name, wanted in _layout(number, record["draws"] or 1, record["replicates"]) if wanted]
+    except FileNotFoundError:
+        raise InputError(f"The trial in {folder} is not finished; run_trial goes on with it.") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"The manifest or the design in {folder} is damaged; run_trial writes them again.") from None
+    blocks = {name: block for name in names if (block := store.get(name)) is not None}
+    if len(blocks) < len(names):
+        raise InputError(f"The trial in {folder} is not finished; run_trial goes on with it.")
+    return _assembled(blocks, record, design)

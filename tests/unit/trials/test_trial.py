@@ -144,37 +144,6 @@ def test_a_pool_is_the_same_for_any_threads_and_its_treated_live_longer():
     assert one.hazard[1, :, -1].mean() < one.hazard[0, :, -1].mean()
 
 
-def test_replicate_k_is_the_same_however_many_there_are_and_after_a_stop(tmp_path):
-    design = TrialDesign.named("mirocals")
-    few = run_trial(design, 6, seed=2, pool=40)
-    more = run_trial(design, 9, seed=2, pool=40, threads=1)
-    assert np.array_equal(few.table, more.table[:6], equal_nan=True)
-
-    class Stop(Exception):
-        pass
-
-    def stop(done, total):
-        if done == 7:
-            raise Stop
-
-    import il2model.trials.run as trial_run
-
-    block, trial_run.BLOCK = trial_run.BLOCK, 3
-    try:
-        with pytest.raises(Stop):
-            run_trial(design, 9, seed=2, pool=40, directory=tmp_path, progress=stop)
-        kept = len(list(tmp_path.glob("replicates-*.json")))
-        assert kept == 2
-        with pytest.raises(InputError, match="--resume"):
-            run_trial(design, 9, seed=2, pool=40, directory=tmp_path)
-        again = run_trial(design, 9, seed=2, pool=40, directory=tmp_path, resume=True)
-    finally:
-        trial_run.BLOCK = block
-    assert np.array_equal(again.table, more.table, equal_nan=True)
-    with pytest.raises(InputError, match="another trial, seed or model"):
-        run_trial(design, 9, seed=3, pool=40, directory=tmp_path, resume=True)
-
-
 def test_missed_doses_and_agents_do_what_they_say():
     base = TrialDesign.named("mirocals")
     arms = (
