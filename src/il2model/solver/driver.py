@@ -1,9 +1,9 @@
 """The driver: lanes of patients, doses, dense output, step control.
 
 Hand-written Numba, independent of the model. It knows a work buffer (see
-`step_text.Layout`) and two addresses, `prepare` and `attempt`. It is compiled
-once for all models by `compile_driver`, and kept as text and object on disk, so
-that a later process loads it without Numba.
+`codegen.layout`) and two addresses, `prepare` and `attempt`. It is compiled once
+for all models by `lowering.compile_driver`, and kept as text and object on disk,
+so that a later process loads it without Numba.
 
 Each lane has its own patient, time and step size, and is refilled when its
 patient is done; what one lane does never reaches another. A step ends exactly
@@ -12,325 +12,306 @@ on every event. Saved values are taken before the events of their time.
 
 from __future__ import annotations
 
-from typing import Any
+from .arguments import Batch, Calls, Lane, Limits, Mode, Output, Sizes, Table, Tape
+from .problem import EventKind, Floats, Status
 
-# Calls through an address; bound by `compile_driver`.
-call_prepare: Any = None
-call_attempt: Any = None
+#: What a lane holds instead of a subject: nobody yet, nobody any more.
+WAITING, IDLE = -1, -2
 
-# Event kinds and outcomes are module constants, frozen into the compiled code.
-ADD, SET_INPUT, LOAD = 0, 1, 2
-OK, MAX_STEPS, STEP_TOO_SMALL, NOT_FINITE, RUNAWAY, LINEAR_SOLVE = 0, 1, 2, 3, 4, 5
 
-#: Position of each number of `dims`.
-DIMS = (
-    *("lanes", "states", "fixed", "inputs", "H", "HINV", "ERR", "FAC", "TAKE", "GROW", "RES"),
-    *("Y", "N", "K", "U", "P", "IN", "stages", "first", "last"),
-    *("n_save", "n_out", "n_scale", "n_dense", "max_steps", "mode", "load_rows"),
-)
-#: Modes: step by the error estimate; do so and record the accepted steps; take recorded steps.
-FREE, RECORD, REPLAY = 0, 1, 2
-#: Whole numbers and reals that a lane remembers between steps.
-LANE_INTS, LANE_REALS = 8, 4
+def call(address: int, work: Floats, reals: tuple[float, ...]) -> None:
+    """Call a function by address; `lowering` puts the compiled call in its place."""
+    raise NotImplementedError
 
 
 def drive(
-    prepare: Any,
-    attempt: Any,
-    work: Any,
-    work_address: Any,
-    dims: Any,
-    reals: Any,
-    y0: Any,  # (subjects, states)
-    fixed: Any,  # (subjects, fixed)
-    inputs0: Any,  # (inputs,)
-    amounts: Any,  # (subjects, n_scale): what one unit of a dose adds
-    loads: Any,  # (subjects, load_rows, states): states to load at LOAD events
-    load_mask: Any,  # (states,)
-    schedule: Any,  # (subjects,): which schedule a subject follows
-    bounds: Any,  # (schedules + 1,): where each schedule begins
-    event_time: Any,
-    event_kind: Any,
-    event_target: Any,
-    event_value: Any,
-    event_scale: Any,
-    save: Any,  # (n_save,)
-    out_index: Any,  # (n_out,)
-    dense: Any,  # (n_dense, stages)
-    out: Any,  # (subjects, n_save, n_out), NaN where nothing is written
-    final: Any,  # (subjects, states)
-    counts: Any,  # (subjects, 4): steps, rejected, status, state (left to the caller)
-    ints: Any,  # (LANE_INTS, lanes)
-    floats: Any,  # (LANE_REALS, lanes)
-    tape: Any,  # (subjects, max_steps) accepted steps, day: written by RECORD, read by REPLAY
-    tape_row: Any,  # (subjects,): row of `tape` that a subject uses
-    tape_length: Any,  # (rows,)
-    tape_width: Any,
-) -> Any:
-    """Integrate subjects first..last; return the number of attempts."""
-    L, n, nf, nu = dims[0], dims[1], dims[2], dims[3]
-    oH, oERR, oFAC, oTAKE, oGROW, oRES = dims[4], dims[6], dims[7], dims[8], dims[9], dims[10]
-    oY, oN, oK, oP, oIN, stages = dims[11], dims[12], dims[13], dims[15], dims[16], dims[17]
-    first, last, n_save, n_out, n_scale, n_dense = dims[18], dims[19], dims[20], dims[21], dims[22], dims[23]
-    max_steps, mode, load_rows = dims[24], dims[25], dims[26]
-    t_end, rtol, atol, h_first, h_min, h_max = reals[0], reals[1], reals[2], reals[3], reals[4], reals[5]
-    growth_limit, residual_limit = reals[6], reals[7]
-    # lane memory: subject, next event, next save, is first step, was rejected, steps, lane state
-    SUBJECT, EVENT, SAVE, FIRST, REJECTED, STEPS, NEW = 0, L, 2 * L, 3 * L, 4 * L, 5 * L, 6 * L
-    TIME, NEXT, DOSE_STEP, STOP = 0, L, 2 * L, 3 * L
-
-    upcoming = first
-    active = 0
-    attempts = 0
-    for l in range(L):
-        ints[SUBJECT + l] = -2
-        work[oH + l] = h_first
-        work[oTAKE + l] = 1.0
+    calls: Calls,
+    work: Floats,
+    sizes: Sizes,
+    limits: Limits,
+    batch: Batch,
+    table: Table,
+    output: Output,
+    tape: Tape,
+    lane: Lane,
+) -> int:
+    """Integrate all subjects; return the number of attempts."""
+    upcoming, active, attempts = 0, 0, 0
+    for l in range(sizes.lanes):
+        lane.subject[l] = WAITING
+        work[sizes.H + l] = limits.h_first
+        work[sizes.TAKE + l] = 1.0
     while True:
-        fresh = False
-        for l in range(L):
-            if ints[SUBJECT + l] == -2:
-                s = upcoming
-                if upcoming < last:
-                    ints[SUBJECT + l] = s
-                    upcoming += 1
-                    active += 1
-                    fresh = True
-                else:  # nobody is left; a lane that never had a patient idles on the first one's numbers
-                    ints[SUBJECT + l] = -1
-                    if attempts > 0:
-                        continue
-                    s = first
-                ints[EVENT + l] = bounds[schedule[s]]
-                ints[SAVE + l] = 0
-                ints[FIRST + l] = 1
-                ints[REJECTED + l] = 0
-                ints[STEPS + l] = 0
-                ints[NEW + l] = 1
-                floats[TIME + l] = 0.0
-                floats[NEXT + l] = h_first
-                floats[DOSE_STEP + l] = h_first
-                for i in range(n):
-                    work[oN + i * L + l] = y0[s * n + i]
-                for i in range(nf):
-                    work[oP + i * L + l] = fixed[s * nf + i]
-                for i in range(nu):
-                    work[oIN + i * L + l] = inputs0[i]
-                for k in range(4):
-                    counts[s * 4 + k] = 0
+        known = upcoming
+        upcoming = refill(upcoming, attempts, work, sizes, limits, batch, table, output, lane)
+        active += upcoming - known
         if active == 0:
             return attempts
-        if fresh:
-            call_prepare(prepare, work_address)
-        for l in range(L):
-            s = ints[SUBJECT + l]
-            if s < 0:
-                continue
-            t = floats[TIME + l]
-            if ints[NEW + l] == 1:  # at a new state N: save, then act on the events of this time
-                ints[NEW + l] = 0
-                k = ints[SAVE + l]
-                while k < n_save and save[k] <= t:
-                    for o in range(n_out):
-                        out[(s * n_save + k) * n_out + o] = work[oN + out_index[o] * L + l]
-                    k += 1
-                ints[SAVE + l] = k
-                e = ints[EVENT + l]
-                stop = bounds[schedule[s] + 1]
-                while e < stop and event_time[e] <= t:
-                    kind, target = event_kind[e], event_target[e]
-                    if kind == LOAD:
-                        for i in range(n):
-                            if load_mask[i] == 1:
-                                work[oN + i * L + l] = loads[(s * load_rows + target) * n + i]
-                    else:
-                        amount = event_value[e]
-                        if event_scale[e] >= 0:
-                            amount *= amounts[s * n_scale + event_scale[e]]
-                        if kind == ADD:
-                            work[oN + target * L + l] += amount
-                        else:
-                            work[oIN + target * L + l] = amount
-                    floats[NEXT + l] = floats[DOSE_STEP + l]
-                    ints[FIRST + l] = 1
-                    e += 1
-                ints[EVENT + l] = e
-                work[oTAKE + l] = 1.0
-                if t >= t_end:
-                    for i in range(n):
-                        final[s * n + i] = work[oN + i * L + l]
-                    ints[SUBJECT + l] = -2
-                    active -= 1
-                    work[oH + l] = h_first
-                    continue
-            e = ints[EVENT + l]
-            t_stop = t_end
-            if e < bounds[schedule[s] + 1] and event_time[e] < t_end:
-                t_stop = event_time[e]
-            floats[STOP + l] = t_stop
-            room = t_stop - t
-            h = floats[NEXT + l]
-            if h > h_max:
-                h = h_max
-            if mode == REPLAY:
-                h = room
-                if ints[STEPS + l] < tape_length[tape_row[s]]:
-                    h = tape[tape_row[s] * tape_width + ints[STEPS + l]]
-                    if h > room:
-                        h = room
-            elif h >= 0.9999 * room:
-                h = room
-            elif 2.0 * h > room:
-                h = 0.5 * room
-            work[oH + l] = h
+        if upcoming > known:
+            call(calls.prepare, work, ())
+        active -= begin_steps(work, sizes, limits, batch, table, output, tape, lane)
         if active == 0:
             continue
-        call_attempt(attempt, work_address, rtol, atol)
+        call(calls.attempt, work, (limits.rtol, limits.atol))
         attempts += 1
-        for l in range(L):
-            s = ints[SUBJECT + l]
-            if s < 0:
-                work[oTAKE + l] = 0.0
-                continue
-            t, h = floats[TIME + l], work[oH + l]
-            error, factor = work[oERR + l], work[oFAC + l]
-            ints[STEPS + l] += 1
-            counts[s * 4] += 1
-            good = error <= 1.0 and work[oRES + l] <= residual_limit
-            if mode == REPLAY:
-                good = error == error and work[oRES + l] <= residual_limit
-            if good and work[oGROW + l] <= growth_limit:
-                if factor < 0.2:
-                    factor = 0.2
-                elif factor > 8.0:
-                    factor = 8.0
-                if ints[REJECTED + l] == 1 and factor > 1.0:
-                    factor = 1.0
-                ints[REJECTED + l] = 0
-                t_new = t + h
-                if floats[STOP + l] - t_new <= 1e-12 * (1.0 + t_new):
-                    t_new = floats[STOP + l]
-                k = ints[SAVE + l]
-                while k < n_save and save[k] < t_new:
-                    x = (save[k] - t) / (t_new - t)
-                    for o in range(n_out):
-                        m = out_index[o] * L + l
-                        d = 0.0
-                        for r in range(n_dense - 1, -1, -1):
-                            row = 0.0
-                            for j in range(stages):
-                                row += dense[r * stages + j] * work[oK + j * n * L + m]
-                            d = row + x * d
-                        out[(s * n_save + k) * n_out + o] = (1.0 - x) * work[oY + m] + x * (
-                            work[oN + m] + (1.0 - x) * d
-                        )
-                    k += 1
-                ints[SAVE + l] = k
-                if ints[FIRST + l] == 1:
-                    floats[DOSE_STEP + l] = h * factor
-                    ints[FIRST + l] = 0
-                floats[NEXT + l] = h * factor
-                if mode == RECORD and tape_length[tape_row[s]] < tape_width:
-                    tape[tape_row[s] * tape_width + tape_length[tape_row[s]]] = h
-                    tape_length[tape_row[s]] += 1
-                floats[TIME + l] = t_new
-                ints[NEW + l] = 1
-                work[oTAKE + l] = 1.0
-                if ints[STEPS + l] < max_steps or t_new >= t_end:
-                    continue
-                outcome = MAX_STEPS
+        active -= end_steps(work, sizes, limits, output, tape, lane)
+
+
+def refill(
+    upcoming: int,
+    attempts: int,
+    work: Floats,
+    sizes: Sizes,
+    limits: Limits,
+    batch: Batch,
+    table: Table,
+    output: Output,
+    lane: Lane,
+) -> int:
+    """Give each waiting lane the next subject; return the number of the one after."""
+    for l in range(sizes.lanes):
+        if lane.subject[l] == WAITING:
+            lane.subject[l] = IDLE
+            if upcoming < sizes.subjects:
+                lane.subject[l] = upcoming
+                upcoming += 1
+            if lane.subject[l] >= 0 or attempts == 0:
+                admit(l, work, sizes, limits, batch, table, output, lane)
+    return upcoming
+
+
+def begin_steps(
+    work: Floats,
+    sizes: Sizes,
+    limits: Limits,
+    batch: Batch,
+    table: Table,
+    output: Output,
+    tape: Tape,
+    lane: Lane,
+) -> int:
+    """Let every lane act on where it is and choose its step; return how many are done."""
+    done = 0
+    for l in range(sizes.lanes):
+        if lane.subject[l] >= 0:
+            if lane.fresh[l] == 1:
+                act(l, work, sizes, batch, table, output, lane)
+            if lane.time[l] >= limits.t_end:
+                retire(l, Status.SUCCESS, work, sizes, limits, output, lane)
+                done += 1
             else:
-                counts[s * 4 + 1] += 1
-                work[oTAKE + l] = 0.0
-                ints[REJECTED + l] = 1
-                if error != error or factor < 0.1:
-                    factor = 0.1
-                elif factor > 0.9:
-                    factor = 0.9
-                if work[oRES + l] > residual_limit and factor > 0.25:
-                    factor = 0.25
-                if ints[FIRST + l] == 1 and h * factor > h_min:
-                    floats[DOSE_STEP + l] = h * factor
-                floats[NEXT + l] = h * factor
-                outcome = OK
-                if good and work[oGROW + l] > growth_limit:
-                    outcome = RUNAWAY
-                elif mode == REPLAY:
-                    outcome = NOT_FINITE
-                elif h * factor < h_min:
-                    if error != error:
-                        outcome = NOT_FINITE
-                    elif work[oRES + l] > residual_limit:
-                        outcome = LINEAR_SOLVE
-                    else:
-                        outcome = STEP_TOO_SMALL
-                elif ints[STEPS + l] >= max_steps:
-                    outcome = MAX_STEPS
-                if outcome == OK:
-                    continue
-            # the patient ends here; the caller reads its last attempt from `final`
-            counts[s * 4 + 2] = outcome
-            for i in range(n):
-                final[s * n + i] = work[oN + i * L + l]
-            work[oH + l] = h_first
-            ints[SUBJECT + l] = -2
-            active -= 1
+                choose_step(l, work, sizes, limits, batch, table, tape, lane)
+    return done
 
 
-def compile_driver(single: bool) -> str:
-    """Lower `drive` with Numba and return its LLVM text (the only use of Numba in the fast route).
-
-    Calls through an address become plain function pointers; the function is
-    renamed to `drive` and everything else made internal.
-    """
-    import re
-    from types import FunctionType
-
-    from llvmlite import ir
-    from numba import njit, types
-    from numba.extending import intrinsic
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def call_prepare(context: Any, address: Any, work: Any) -> Any:
-        def build(ctx: Any, builder: Any, sig: Any, args: Any) -> Any:
-            kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)])
-            builder.call(builder.inttoptr(args[0], kind.as_pointer()), [args[1]])
-            return ctx.get_dummy_value()
-
-        return types.void(types.int64, types.int64), build
-
-    @intrinsic  # type: ignore[untyped-decorator]
-    def call_attempt(context: Any, address: Any, work: Any, rtol: Any, atol: Any) -> Any:
-        def build(ctx: Any, builder: Any, sig: Any, args: Any) -> Any:
-            real = ir.DoubleType()
-            kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64), real, real])
-            builder.call(builder.inttoptr(args[0], kind.as_pointer()), [args[1], args[2], args[3]])
-            return ctx.get_dummy_value()
-
-        return types.void(types.int64, types.int64, types.float64, types.float64), build
-
-    # the calls through an address are globals of a copy of `drive`
-    names = {**drive.__globals__, "call_prepare": call_prepare, "call_attempt": call_attempt}
-    copy = FunctionType(drive.__code__, names, "drive")
-    i8, real = types.int64, types.float64
-    whole, reals = types.CPointer(i8), types.CPointer(real)
-    work = types.CPointer(types.float32) if single else reals
-    signature = i8(
-        i8, i8, work, i8, whole, reals, reals, reals, reals, reals, reals, whole, whole, whole, reals,
-        whole, whole, reals, whole, reals, whole, reals, reals, reals, whole, whole, reals, reals, whole, whole, i8,
-    )  # fmt: skip
-    compiled = njit(
-        signature, error_model="numpy", _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, nogil=True
-    )(copy)
-    text: str = compiled.inspect_llvm(compiled.signatures[0])
-    found = [m for m in re.findall(r"^define [^@]*@(\"?[\w.$]+\"?|\"[^\"]+\")\(", text, re.M)]
-    target = next(m for m in found if "drive" in m)
-    text = text.replace(target, "@drive"[1:])
-    lines = []
-    for line in text.splitlines():
-        if line.startswith("target "):
+def end_steps(work: Floats, sizes: Sizes, limits: Limits, output: Output, tape: Tape, lane: Lane) -> int:
+    """Take or reject the step of every lane; return how many have failed."""
+    failed = 0
+    for l in range(sizes.lanes):
+        if lane.subject[l] < 0:
+            work[sizes.TAKE + l] = 0.0
             continue
-        if line.startswith("define ") and "@drive(" not in line:
-            line = re.sub(r"^define (linkonce_odr |weak_odr |hidden |local_unnamed_addr )*", "define internal ", line)
-        lines.append(re.sub(r'"(target-cpu|target-features|probe-stack)"="[^"]*"', "", line))
-    return "\n".join(lines) + "\n"
+        outcome = judge(l, work, sizes, limits, output, tape, lane)
+        if outcome != Status.SUCCESS:  # the caller reads the last attempt from `final`
+            retire(l, outcome, work, sizes, limits, output, lane)
+            failed += 1
+    return failed
+
+
+def admit(
+    l: int,
+    work: Floats,
+    sizes: Sizes,
+    limits: Limits,
+    batch: Batch,
+    table: Table,
+    output: Output,
+    lane: Lane,
+) -> None:
+    """Put a lane at the start of its subject; a lane that never had one idles on the first one's numbers."""
+    s = 0
+    if lane.subject[l] >= 0:
+        s = lane.subject[l]
+    lane.event[l] = table.bounds[batch.schedule[s]]
+    lane.save[l] = 0
+    lane.first[l] = 1
+    lane.rejected[l] = 0
+    lane.steps[l] = 0
+    lane.fresh[l] = 1
+    lane.time[l] = 0.0
+    lane.next[l] = limits.h_first
+    lane.dose_step[l] = limits.h_first
+    for i in range(sizes.states):
+        work[sizes.N + i * sizes.lanes + l] = batch.y0[s * sizes.states + i]
+    for i in range(sizes.fixed):
+        work[sizes.P + i * sizes.lanes + l] = batch.fixed[s * sizes.fixed + i]
+    for i in range(sizes.inputs):
+        work[sizes.IN + i * sizes.lanes + l] = batch.inputs0[i]
+    for k in range(4):
+        output.counts[s * 4 + k] = 0
+
+
+def retire(l: int, outcome: int, work: Floats, sizes: Sizes, limits: Limits, output: Output, lane: Lane) -> None:
+    """Empty a lane: its patient ends here."""
+    s = lane.subject[l]
+    output.counts[s * 4 + 2] = outcome
+    for i in range(sizes.states):
+        output.final[s * sizes.states + i] = work[sizes.N + i * sizes.lanes + l]
+    work[sizes.H + l] = limits.h_first
+    lane.subject[l] = WAITING
+
+
+def act(l: int, work: Floats, sizes: Sizes, batch: Batch, table: Table, output: Output, lane: Lane) -> None:
+    """At a new state N: save, then act on the events of this time."""
+    s, t = lane.subject[l], lane.time[l]
+    lane.fresh[l] = 0
+    k = lane.save[l]
+    while k < sizes.n_save and output.save[k] <= t:
+        for o in range(sizes.n_out):
+            output.states[(s * sizes.n_save + k) * sizes.n_out + o] = work[
+                sizes.N + output.columns[o] * sizes.lanes + l
+            ]
+        k += 1
+    lane.save[l] = k
+    e = lane.event[l]
+    while e < table.bounds[batch.schedule[s] + 1] and table.time[e] <= t:
+        target = table.target[e]
+        if table.kind[e] == EventKind.LOAD:
+            for i in range(sizes.states):
+                if batch.load_mask[i] == 1:
+                    row = s * sizes.load_rows + target
+                    work[sizes.N + i * sizes.lanes + l] = batch.loads[row * sizes.states + i]
+        else:
+            amount = table.value[e]
+            if table.scale[e] >= 0:
+                amount *= batch.amounts[s * sizes.n_scale + table.scale[e]]
+            if table.kind[e] == EventKind.ADD:
+                work[sizes.N + target * sizes.lanes + l] += amount
+            else:
+                work[sizes.IN + target * sizes.lanes + l] = amount
+        lane.next[l] = lane.dose_step[l]
+        lane.first[l] = 1
+        e += 1
+    lane.event[l] = e
+    work[sizes.TAKE + l] = 1.0
+
+
+def choose_step(
+    l: int, work: Floats, sizes: Sizes, limits: Limits, batch: Batch, table: Table, tape: Tape, lane: Lane
+) -> None:
+    """Set the size of the next step, which ends at the latest on the next event."""
+    s, e, t, h, steps = lane.subject[l], lane.event[l], lane.time[l], lane.next[l], lane.steps[l]
+    t_stop = limits.t_end
+    if e < table.bounds[batch.schedule[s] + 1] and table.time[e] < limits.t_end:
+        t_stop = table.time[e]
+    room = t_stop - t
+    if h > limits.h_max:
+        h = limits.h_max
+    if tape.mode == Mode.REPLAY:
+        h = room
+        if steps < tape.length[tape.row[s]]:
+            h = tape.sizes[tape.row[s] * tape.width + steps]
+            if h > room:
+                h = room
+    elif h >= 0.9999 * room:
+        h = room
+    elif 2.0 * h > room:
+        h = 0.5 * room
+    lane.stop[l] = t_stop
+    work[sizes.H + l] = h
+
+
+def judge(l: int, work: Floats, sizes: Sizes, limits: Limits, output: Output, tape: Tape, lane: Lane) -> int:
+    """Take the attempted step or reject it; return SUCCESS where the patient goes on."""
+    s, steps = lane.subject[l], lane.steps[l] + 1
+    error, solved = work[sizes.ERR + l], work[sizes.RES + l] <= limits.residual
+    good = error <= 1.0 and solved
+    if tape.mode == Mode.REPLAY:
+        good = error == error and solved
+    lane.steps[l] = steps
+    output.counts[s * 4] = steps
+    if good and work[sizes.GROW + l] <= limits.growth:
+        return accept(l, steps, work, sizes, limits, output, tape, lane)
+    output.counts[s * 4 + 1] += 1
+    return reject(l, steps, good, work, sizes, limits, tape, lane)
+
+
+def accept(
+    l: int, steps: int, work: Floats, sizes: Sizes, limits: Limits, output: Output, tape: Tape, lane: Lane
+) -> int:
+    """Take the step: save what lies inside it, and set the size of the next."""
+    s, t, stop = lane.subject[l], lane.time[l], lane.stop[l]
+    h, factor = work[sizes.H + l], work[sizes.FAC + l]
+    if factor < 0.2:
+        factor = 0.2
+    elif factor > 8.0:
+        factor = 8.0
+    if lane.rejected[l] == 1 and factor > 1.0:
+        factor = 1.0
+    t_new = t + h
+    if stop - t_new <= 1e-12 * (1.0 + t_new):
+        t_new = stop
+    interpolate(l, s, t, t_new, work, sizes, output, lane)
+    if lane.first[l] == 1:
+        lane.dose_step[l] = h * factor
+    if tape.mode == Mode.RECORD:
+        row = tape.row[s]
+        if tape.length[row] < tape.width:
+            tape.sizes[row * tape.width + tape.length[row]] = h
+            tape.length[row] += 1
+    lane.next[l] = h * factor
+    lane.time[l] = t_new
+    lane.rejected[l] = 0
+    lane.first[l] = 0
+    lane.fresh[l] = 1
+    work[sizes.TAKE + l] = 1.0
+    if steps < sizes.max_steps or t_new >= limits.t_end:
+        return Status.SUCCESS
+    return Status.MAX_STEPS
+
+
+def interpolate(l: int, s: int, t: float, t_new: float, work: Floats, sizes: Sizes, output: Output, lane: Lane) -> None:
+    """Save the times inside the step from t to t_new, by dense output."""
+    k = lane.save[l]
+    block, stages = sizes.states * sizes.lanes, sizes.stages
+    while k < sizes.n_save and output.save[k] < t_new:
+        x = (output.save[k] - t) / (t_new - t)
+        for o in range(sizes.n_out):
+            m = output.columns[o] * sizes.lanes + l
+            d = 0.0
+            for r in range(sizes.n_dense - 1, -1, -1):
+                row = 0.0
+                for j in range(stages):
+                    row += output.dense[r * stages + j] * work[sizes.K + j * block + m]
+                d = row + x * d
+            value = (1.0 - x) * work[sizes.Y + m] + x * (work[sizes.N + m] + (1.0 - x) * d)
+            output.states[(s * sizes.n_save + k) * sizes.n_out + o] = value
+        k += 1
+    lane.save[l] = k
+
+
+def reject(l: int, steps: int, good: bool, work: Floats, sizes: Sizes, limits: Limits, tape: Tape, lane: Lane) -> int:
+    """Shorten the step; say why the patient cannot go on, if so."""
+    error, factor = work[sizes.ERR + l], work[sizes.FAC + l]
+    unsolved = work[sizes.RES + l] > limits.residual
+    if error != error or factor < 0.1:
+        factor = 0.1
+    elif factor > 0.9:
+        factor = 0.9
+    if unsolved and factor > 0.25:
+        factor = 0.25
+    h = work[sizes.H + l] * factor
+    if lane.first[l] == 1 and h > limits.h_min:
+        lane.dose_step[l] = h
+    lane.next[l] = h
+    lane.rejected[l] = 1
+    work[sizes.TAKE + l] = 0.0
+    if good and work[sizes.GROW + l] > limits.growth:
+        return Status.RUNAWAY
+    if tape.mode == Mode.REPLAY:
+        return Status.NOT_FINITE
+    if h < limits.h_min:
+        if error != error:
+            return Status.NOT_FINITE
+        return Status.LINEAR_SOLVE if unsolved else Status.STEP_TOO_SMALL
+    return Status.MAX_STEPS if steps >= sizes.max_steps else Status.SUCCESS

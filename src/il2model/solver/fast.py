@@ -6,15 +6,18 @@ import ctypes
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache as memo
 from pathlib import Path
-from typing import Any
+from typing import get_type_hints
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ..codegen import tableau
 from . import cache, driver, machine
+from .arguments import Batch, Calls, Lane, Limits, Mode, Output, Sizes, Table, Tape
 from .blueprint import VARIANTS, Blueprint
 from .problem import BatchResult, Floats, Ints, Problem, SolverOptions
 
@@ -23,8 +26,8 @@ _NAMES = ("prepare", "attempt", "rhs")
 
 def driver_key(single: bool) -> str:
     """Return the name of the driver's text: its source and the versions that lower it."""
-    source = Path(driver.__file__).read_text(encoding="utf8")
-    return f"driver-{'f32' if single else 'f64'}-{cache.text_hash(source, sys.version, *machine.host())}"
+    key = cache.text_hash(cache.source_hash("solver"), sys.version, *machine.host())
+    return f"driver-{'f32' if single else 'f64'}-{key}"
 
 
 class DriverText:
@@ -36,11 +39,12 @@ class DriverText:
         self.process: subprocess.Popen[bytes] | None = None
         if cache.read(self.name) is None:
             code = (
-                "import sys; from il2model.solver.driver import compile_driver; "
+                "import sys; from il2model.solver.lowering import compile_driver; "
                 f"sys.stdout.write(compile_driver({single!r}))"
             )
             # Numba's own optimisation is not needed: the text is optimised again here
             environment = {**os.environ, "NUMBA_OPT": "0", "NUMBA_LOOP_VECTORIZE": "0", "NUMBA_SLP_VECTORIZE": "0"}
+            environment["PYTHONHASHSEED"] = "0"  # Numba numbers some values in the order of a hash
             environment["PYTHONPATH"] = os.pathsep.join(
                 [str(Path(__file__).resolve().parents[2]), environment.get("PYTHONPATH", "")]
             )
@@ -95,16 +99,16 @@ class StepTape:
     @classmethod
     def none(cls, count: int) -> StepTape:
         """Steps are free and not recorded."""
-        return cls(driver.FREE, np.zeros((1, 1)), np.zeros(count, np.int64), np.zeros(1, np.int64))
+        return cls(Mode.FREE, np.zeros((1, 1)), np.zeros(count, np.int64), np.zeros(1, np.int64))
 
     @classmethod
     def record(cls, count: int, width: int) -> StepTape:
         """Record up to `width` steps of each of `count` patients."""
-        return cls(driver.RECORD, np.zeros((count, width)), np.arange(count), np.zeros(count, np.int64))
+        return cls(Mode.RECORD, np.zeros((count, width)), np.arange(count), np.zeros(count, np.int64))
 
     def replay(self, row: Ints) -> StepTape:
         """Let subject i take the steps recorded in row[i]."""
-        return StepTape(driver.REPLAY, self.sizes, row, self.length)
+        return StepTape(Mode.REPLAY, self.sizes, row, self.length)
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class FastKernel:
     blueprint: Blueprint
     variant: str
     addresses: dict[str, int]
-    drive: Any
+    drive: Callable[..., int]
 
     @classmethod
     def load(cls, blueprint: Blueprint, variant: str, text: DriverText | None = None) -> FastKernel:
@@ -126,10 +130,7 @@ class FastKernel:
         waiting = text if text is not None and text.single == single else None
         data = _compiled(driver_key(single), "", lambda: (waiting or DriverText(single)).text())
         where = machine.load_object(data, ("drive",))["drive"]
-        # Numba's own calling convention: where to put the result, where to put an exception
-        whole, pointer = ctypes.c_int64, ctypes.c_void_p
-        kinds = [pointer, pointer, whole, whole, pointer, whole] + [pointer] * 26 + [whole]
-        return cls(blueprint, variant, addresses, ctypes.CFUNCTYPE(ctypes.c_int32, *kinds)(where))
+        return cls(blueprint, variant, addresses, _prototype()(where))
 
     def right_hand_side(self, y: Floats, fixed: Floats, inputs: Floats) -> Floats:
         """Return dy/dt of one subject (for tests and other solvers)."""
@@ -150,97 +151,116 @@ class FastKernel:
 
         With `steps` the accepted steps are recorded, or recorded ones are taken.
         """
-        lo = self.blueprint.layouts[self.variant]
-        lanes, n, single = lo["lanes"], lo["states"], lo["single"]
-        count, n_save, n_out = problem.subjects, len(problem.save), len(problem.out_index)
+        layout = self.blueprint.layouts[self.variant]
+        count, n_out = problem.subjects, len(problem.out_index)
         steps = steps if steps is not None else StepTape.none(count)
-        out = np.full((count, n_save, n_out), np.nan)
-        final = np.full((count, n), np.nan)
-        counts = np.zeros((count, 4), np.int64)
-        if count == 0:
-            return BatchResult(out, final, *counts.T)
-        work = _aligned(lo["size"], single)
-        dense = np.array(tableau.H)
-        events = problem.events
-
-        dims = np.zeros(len(driver.DIMS), np.int64)
-        numbers = {**{k: lo[k] for k in driver.DIMS if k in lo}, "stages": tableau.STAGES, "first": 0, "last": count}
-        numbers |= {"n_save": n_save, "n_out": n_out, "n_scale": problem.amounts.shape[1], "n_dense": len(dense)}
-        numbers |= {"max_steps": options.max_steps, "load_rows": problem.loads.shape[1]}
-        numbers |= {"mode": steps.mode}
-        for name, value in numbers.items():
-            dims[driver.DIMS.index(name)] = value
-        reals = np.array(
-            [
-                problem.t_end,
-                options.rtol,
-                options.absolute,
-                options.h_first,
-                options.h_min,
-                options.h_max,
-                options.growth_limit,
-                1e-3 if single else 1e-8,
-            ]
+        output = Output(
+            save=_floats(problem.save),
+            columns=_whole(problem.out_index),
+            dense=np.array(tableau.H),
+            states=np.full((count, len(problem.save), n_out), np.nan),
+            final=np.full((count, layout["states"]), np.nan),
+            counts=np.zeros((count, 4), np.int64),
         )
-        arrays: list[Floats | Ints] = [
-            dims,
-            reals,
-            _floats(problem.y0),
-            _floats(problem.fixed),
-            _floats(problem.inputs0),
-            _floats(problem.amounts),
-            _floats(problem.loads),
-            _whole(problem.load_mask),
-            _whole(problem.schedule),
-            _whole(events.bounds),
-            _floats(events.time),
-            _whole(events.kind),
-            _whole(events.target),
-            _floats(events.value),
-            _whole(events.scale),
-            _floats(problem.save),
-            _whole(problem.out_index),
-            dense,
-            out,
-            final,
-            counts,
-            np.zeros(driver.LANE_INTS * lanes, np.int64),
-            np.zeros(driver.LANE_REALS * lanes),
-            steps.sizes,
-            _whole(steps.row),
-            steps.length,
-        ]
-        result, exception = ctypes.c_int64(), ctypes.c_void_p()
-        base = work.ctypes.data
-        code = self.drive(
-            ctypes.addressof(result),
-            ctypes.addressof(exception),
-            self.addresses["prepare"],
-            self.addresses["attempt"],
-            base,
-            base,
-            *[a.ctypes.data for a in arrays],
-            steps.sizes.shape[1],
-        )
-        if code != 0:
-            raise RuntimeError(f"the compiled driver returned {code}")
+        if count:
+            self._drive(problem, options, steps, output)
+        counts, final = output.counts, output.final
         scales = np.array(self.blueprint.scales)
         for s in np.flatnonzero(counts[:, 2]):  # name the worst state, leave no number behind
             size = np.abs(final[s]) / scales
             counts[s, 3] = np.argmax(np.where(np.isnan(size), np.inf, size))
             final[s] = np.nan
-        return BatchResult(out, final, counts[:, 0], counts[:, 1], counts[:, 2], counts[:, 3])
+        return BatchResult(output.states, final, counts[:, 0], counts[:, 1], counts[:, 2], counts[:, 3])
+
+    def _drive(self, problem: Problem, options: SolverOptions, steps: StepTape, output: Output) -> None:
+        """Call the driver, which fills `output` (and `steps`)."""
+        layout, events = self.blueprint.layouts[self.variant], problem.events
+        lanes = layout["lanes"]
+        arguments = (
+            Calls(prepare=self.addresses["prepare"], attempt=self.addresses["attempt"]),
+            _aligned(layout["size"], layout["single"]),
+            Sizes(
+                **{name: layout[name] for name in Sizes._fields if name in layout},
+                stages=tableau.STAGES,
+                subjects=problem.subjects,
+                n_save=len(problem.save),
+                n_out=len(problem.out_index),
+                n_scale=problem.amounts.shape[1],
+                n_dense=len(output.dense),
+                load_rows=problem.loads.shape[1],
+                max_steps=options.max_steps,
+            ),
+            Limits(
+                t_end=problem.t_end,
+                rtol=options.rtol,
+                atol=options.absolute,
+                h_first=options.h_first,
+                h_min=options.h_min,
+                h_max=options.h_max,
+                growth=options.growth_limit,
+                residual=1e-3 if layout["single"] else 1e-8,
+            ),
+            Batch(
+                y0=_floats(problem.y0),
+                fixed=_floats(problem.fixed),
+                inputs0=_floats(problem.inputs0),
+                amounts=_floats(problem.amounts),
+                loads=_floats(problem.loads),
+                load_mask=_whole(problem.load_mask),
+                schedule=_whole(problem.schedule),
+            ),
+            Table(
+                bounds=_whole(events.bounds),
+                time=_floats(events.time),
+                kind=_whole(events.kind),
+                target=_whole(events.target),
+                value=_floats(events.value),
+                scale=_whole(events.scale),
+            ),
+            output,
+            Tape(
+                mode=steps.mode,
+                width=steps.sizes.shape[1],
+                sizes=steps.sizes,
+                row=_whole(steps.row),
+                length=steps.length,
+            ),
+            Lane.of(lanes),
+        )
+        result, exception = ctypes.c_int64(), ctypes.c_void_p()
+        code = self.drive(ctypes.addressof(result), ctypes.addressof(exception), *_flat(arguments))
+        if code != 0:
+            raise RuntimeError(f"the compiled driver returned {code}")
 
 
-def _floats(array: Any) -> Floats:
+@memo
+def _prototype() -> Callable[[int], Callable[..., int]]:
+    """Return what makes the driver's address callable, from the annotations of `drive`."""
+    hints = list(get_type_hints(driver.drive).values())[:-1]
+    flat = [f for h in hints for f in (get_type_hints(h).values() if hasattr(h, "_fields") else [h])]
+    scalars: dict[object, type[ctypes.c_int64] | type[ctypes.c_double]] = {int: ctypes.c_int64, float: ctypes.c_double}
+    kinds = [scalars.get(f, ctypes.c_void_p) for f in flat]
+    # Numba's own calling convention: where to put the result, where to put an exception
+    return ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *kinds)
+
+
+def _flat(arguments: Iterable[object]) -> list[object]:
+    """Lay named tuples end to end; an array becomes its address."""
+    flat: list[object] = []
+    for group in arguments:
+        flat.extend(group if isinstance(group, tuple) else (group,))
+    return [v.ctypes.data if isinstance(v, np.ndarray) else v for v in flat]
+
+
+def _floats(array: ArrayLike) -> Floats:
     return np.ascontiguousarray(array, dtype=np.float64)
 
 
-def _whole(array: Any) -> Ints:
+def _whole(array: ArrayLike) -> Ints:
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
-def _aligned(size: int, single: bool) -> Any:
+def _aligned(size: int, single: bool) -> NDArray[np.floating]:
     """Return a zeroed work buffer that starts on a 64-byte boundary."""
     kind = np.dtype(np.float32 if single else np.float64)
     raw = np.zeros(size * kind.itemsize + 64, np.uint8)

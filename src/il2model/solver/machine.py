@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from . import cache as store
 
-_KEEP: list[Any] = []  # engines must outlive the addresses taken from them
+if TYPE_CHECKING:
+    import llvmlite.binding as llvm
+
+_KEEP: list[llvm.ExecutionEngine] = []  # engines must outlive the addresses taken from them
 
 
 @cache
@@ -21,30 +24,39 @@ def host() -> tuple[str, str, str]:
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), llvmlite.__version__
 
 
-def _target(speed: int) -> Any:
+def _target() -> llvm.TargetMachine:
     import llvmlite.binding as llvm
 
     cpu, features, _ = host()
-    return llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=speed)
+    return llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features, opt=2)
 
 
-def compile_text(text: str, speed: int = 2) -> bytes:
-    """Compile LLVM text and return the object file.
+def optimize(module: llvm.ModuleRef, unroll: bool = True) -> llvm.TargetMachine:
+    """Run LLVM's passes over a module in place, for this machine, which is returned.
 
-    Loop and SLP vectorisation stay off: the text is already in lanes.
+    Loop and SLP vectorisation stay off: the text is already in lanes. A text that
+    will be compiled later keeps its loops, or they would be unrolled twice.
     """
     import llvmlite.binding as llvm
 
-    machine = _target(speed)
-    module = llvm.parse_assembly(text)
+    machine = _target()
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
-    tuning = llvm.create_pipeline_tuning_options(speed_level=speed)
+    tuning = llvm.create_pipeline_tuning_options(speed_level=2)
+    tuning.loop_unrolling = unroll
     tuning.loop_vectorization = False
     tuning.slp_vectorization = False
     builder = llvm.create_pass_builder(machine, tuning)
     builder.getModulePassManager().run(module, builder)
-    result: bytes = machine.emit_object(module)
+    return machine
+
+
+def compile_text(text: str) -> bytes:
+    """Compile LLVM text and return the object file."""
+    import llvmlite.binding as llvm
+
+    module = llvm.parse_assembly(text)
+    result: bytes = optimize(module).emit_object(module)
     return result
 
 
@@ -52,7 +64,7 @@ def load_object(data: bytes, names: tuple[str, ...]) -> dict[str, int]:
     """Load an object file; return the addresses of its functions."""
     import llvmlite.binding as llvm
 
-    machine = _target(2)
+    machine = _target()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(data))
     engine.finalize_object()

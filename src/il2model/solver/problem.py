@@ -84,14 +84,22 @@ class SolverOptions:
         return 0.1 * self.rtol if self.atol is None else self.atol
 
 
-ADD, SET_INPUT, LOAD = 0, 1, 2
+class EventKind(IntEnum):
+    """What an event does: add an amount to a state, set an input, load states."""
+
+    ADD = 0
+    SET_INPUT = 1
+    LOAD = 2
+
+
+ADD, SET_INPUT, LOAD = map(int, EventKind)
 
 
 @dataclass(frozen=True)
 class Events:
     """Schedules laid end to end; schedule k holds events bounds[k]..bounds[k+1], in order of time.
 
-    kind 0 adds value x amount[scale] to a state, 1 sets an input, 2 loads states.
+    An ADD adds value x amount[scale] to a state; see `EventKind`.
     """
 
     bounds: Ints
