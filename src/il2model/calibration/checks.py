@@ -12,14 +12,17 @@ from ..dosing.regimen import Regimen
 from ..simulation.run import solve
 from ..solver.problem import Floats, SolverOptions
 from ..streams import stream
+from ..trials.design import TrialDesign
 from ..uncertainty.posterior import Posterior
-from .mirocals import Arms, Trait, arms
+from .mirocals import NAMES, Arms, Trait, arms
 from .problem import Problem
-from .replicates import NAMES, replicate
+from .replicates import replicate
 from .simulator import Simulator
 
-#: Trial days on which IMODALS measured, as days since the first dose, of which CCL2 is looked at.
-CCL2_DAYS = (7.0, 28.0, 63.0, 84.0)
+#: The trial of two doses on whose days CCL2 and Treg are looked at, and its treated arms.
+DOSES = TrialDesign.of("imodals")
+TREATED = DOSES.arms[1:]
+CCL2_DAYS = tuple(visit.day for visit in DOSES.visits[1:])
 #: A rise above this multiple of baseline is counted as an exception.
 CCL2_SLACK = 1.001
 
@@ -39,16 +42,16 @@ def untreated_residual(simulator: Simulator, table: Mapping[str, Floats]) -> Flo
 
 
 def ccl2_and_treg(simulator: Simulator, table: Mapping[str, Floats], block: int = 256) -> dict[str, Floats]:
-    """Return plasma CCL2 and tissue Treg relative to baseline, (set, arm 1 and 2 MIU, day)."""
+    """Return plasma CCL2 and tissue Treg relative to baseline, (set, treated arm, day)."""
     ids = ("plasma_ccl2", "treg_tissue")
     n = max((len(v) for v in table.values()), default=1)
     parts: dict[str, list[Floats]] = {i: [] for i in ids}
     for first in range(0, n, block):
         rows = simulator.rows({i: v[first : first + block] for i, v in table.items()})
         days = np.array([0.0, *CCL2_DAYS])
-        course = simulator.observe(("imodals_1miu", "imodals_2miu"), rows, days, ids)
+        course = simulator.observe([arm.regimen for arm in TREATED], rows, days, ids)
         for i in ids:
-            both = np.stack([course[a][i] for a in ("imodals_1miu", "imodals_2miu")], axis=1)
+            both = np.stack([course[arm.regimen.name][i] for arm in TREATED], axis=1)
             parts[i].append(both[..., 1:] / both[..., :1])
     return {i: np.concatenate(p) for i, p in parts.items()}
 
@@ -130,8 +133,8 @@ def check_fit(
         "ccl2_2miu_not_below_1miu": int((~more).any(axis=1).sum()),
         "treg_not_above_baseline": int((treg <= 1).any(axis=(1, 2)).sum()),
         "ccl2_change_day8": {
-            arm: [float(q) for q in np.nanquantile(100 * (ccl2[:, k, 0] - 1), (0.025, 0.5, 0.975))]
-            for k, arm in enumerate(("1 MIU", "2 MIU"))
+            arm.name: [float(q) for q in np.nanquantile(100 * (ccl2[:, k, 0] - 1), (0.025, 0.5, 0.975))]
+            for k, arm in enumerate(TREATED)
         },
     }
     some = posterior.table(posterior.pick(draws, seed))
@@ -147,6 +150,7 @@ def check_fit(
         *replicate_rows(problem, capped, "pNFH capped at 6000 pg/mL"),
         *replicate_rows(problem, null, "no effect"),
     ]
-    both = (table[:, NAMES.index("ln_hr_low")] <= np.log(0.52)) & (table[:, NAMES.index("ln_hr_high")] >= np.log(1.37))
+    low, high = (problem.targets.targets[id].estimate for id in ("hr_low", "hr_high"))
+    both = (table[:, NAMES.index("ln_hr_low")] <= low) & (table[:, NAMES.index("ln_hr_high")] >= high)
     found["share_with_low_and_high_as_extreme"] = float(both.mean())
     return found

@@ -19,9 +19,12 @@ import numpy as np
 
 from ..solver.problem import Floats
 from ..streams import stream
+from ..trial_files import REFERENCE
+from ..trials.trial import Trial
 from .likelihood import joint_moments, log_likelihood
 from .mirocals import Trait
 from .problem import Problem, Structure
+from .progression import FOLLOW_UP
 from .sampler import SamplerOptions, optimize
 from .simulator import Size
 
@@ -40,7 +43,9 @@ IL2_STRUCTURES: tuple[Structure, ...] = (
         {"treg_niche_limit": ("uniform", {"low": 0.0, "high": 1.0})},
     ),
 )  # fmt: skip
-#: Of the treatment effect, judged by MIROCALS.
+#: Days of the run-in, the middle of what the trial asked for.
+RUN_IN = 7 * sum(Trial.load(REFERENCE).eligibility["run_in"].values) / 2
+#: Of the treatment effect, judged by the trial.
 ALS_STRUCTURES: tuple[Structure, ...] = (
     Structure(),
     Structure("no_harm", "no harm by effector cells", {"effector_damage": 0.0}),
@@ -55,8 +60,9 @@ ALS_STRUCTURES: tuple[Structure, ...] = (
     Structure("pnfh_cap_8000", "CSF pNFH capped at 8,000 pg/mL", trait=Trait(pnfh_cap=8000.0)),
     Structure("pnfh_cap_6000", "CSF pNFH capped at 6,000 pg/mL", trait=Trait(pnfh_cap=6000.0)),
     Structure(
-        "zero_at_run_in", "the 640 days count from the start of the run-in: 535 days of treatment",
-        trait=Trait(follow_up=535.0),
+        "zero_at_run_in",
+        f"the {FOLLOW_UP:g} days count from the start of the run-in: {FOLLOW_UP - RUN_IN:g} days of treatment",
+        trait=Trait(follow_up=FOLLOW_UP - RUN_IN),
     ),
 )  # fmt: skip
 BY_STAGE: Mapping[str, tuple[Structure, ...]] = {"imodals": IL2_STRUCTURES, "mirocals": ALS_STRUCTURES}
@@ -134,7 +140,6 @@ def _recalibrated(stage: str, structure: Structure, size: Size, results: str | N
     from scipy.optimize import brentq
 
     from .mirocals import arms
-    from .progression import FOLLOW_UP
 
     base = Problem.pose(stage, size=size, results=results)
     table = base.table(np.zeros((1, len(base.coordinates))))

@@ -22,7 +22,7 @@ from ..endpoints.registry import TARGETED
 from ..endpoints.reported import STAGES
 from ..errors import InputError, UnitError, unknown_name
 from ..parameters.record import Distribution, distribution
-from ..trial_files import Row, TrialFile, read_trial, trial_names
+from ..trial_files import Row, TrialFile, read_trial, reference, trial_names
 from ..units import factor
 
 #: Factor on the standard error by status of the estimate.
@@ -156,6 +156,7 @@ def load_targets(source: Source | Iterable[Source] | None = None) -> Targets:
         for id, row in file.rows("targets").items():
             with file.place("target", id):
                 target = _target(id, row, file)
+                _check_design(target, file, own)
                 _add(targets, id, target)
                 for arm in target.arms:
                     if arm not in own:
@@ -183,6 +184,23 @@ def _sources(source: Source | Iterable[Source] | None) -> list[Source]:
     if not files:
         raise InputError(f"There are no trial files (*.toml) in {source}.")
     return files
+
+
+def _check_design(t: Target, file: TrialFile, arms: Mapping[str, Regimen]) -> None:
+    """Refuse what is predicted for the arms and days of the reference trial where this trial had others."""
+    other = reference()
+    strata = t.endpoint in ("pnfh_strata", "ln_hr_high_pnfh_untreated", "ln_hr_low", "ln_hr_high")
+    if strata and file.cuts() not in (None, other.cuts()):
+        raise InputError(f"{t.endpoint} is predicted for the cut-offs {other.cuts()} pg/mL, not for {file.cuts()}")
+    if t.stage != STAGES[-1] or file.path == other.path:
+        return
+    given = [[(d.time, d.amount, d.route, d.per_m2) for d in plan.given] for plan in arms.values()]
+    wanted = [[(d.time, d.amount, d.route, d.per_m2) for d in arm_plan(other, id).doses] for id in other.rows("arms")]
+    if given != wanted or file.follow_up != other.follow_up:
+        raise InputError(
+            f"{t.endpoint} is predicted for the arms and the {other.follow_up:g} days of {other.tables['trial']}; "
+            "run_trial simulates trials of other arms"
+        )
 
 
 def _check_names(t: Target, nuisances: Mapping[str, Nuisance], joints: Mapping[str, Joint]) -> None:

@@ -6,8 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError
+from ..endpoints import reductions
+from ..endpoints.endpoint import Analysis, Course
+from ..endpoints.registry import TARGETED
+from ..errors import InputError, unknown_name
 from ..trial_files import Row, TrialFile
+from ..units import factor
 
 _QUANTILE = 1.96
 
@@ -81,8 +85,9 @@ class Reported:
 
     @property
     def interval(self) -> tuple[float, float, float]:
-        """Estimate, and both ends of its 95 % interval; NaN where there is none."""
-        value, low, high = (math.nan if x is None else x for x in (self.value, self.low, self.high))
+        """Estimate, and both ends of its 95 % interval, in the unit of the endpoint; NaN where there is none."""
+        scale = factor(self.unit, TARGETED[self.endpoint].unit) if self.endpoint else 1.0
+        value, low, high = (math.nan if x is None else x * scale for x in (self.value, self.low, self.high))
         return value, low, high
 
     def __str__(self) -> str:
@@ -102,9 +107,11 @@ def facts(file: TrialFile, table: str) -> dict[str, Fact]:
 
 
 def target(file: TrialFile, id: str, row: Row) -> Reported:
-    """Return a target as it was printed."""
+    """Return a target as it was printed, and the analysis of a replicate that shows the same number."""
     arms = tuple(row["arms"]) if "arms" in row else (row["arm"],) if "arm" in row else ()
     with file.place("target", id):
+        if row["endpoint"] not in TARGETED:
+            raise unknown_name("endpoint", str(row["endpoint"]), TARGETED)
         counts = tuple(int(c) for c in row.get("counts", row.get("count", ())))
         value, low, high = _printed(row, counts)
         return Reported(
@@ -119,8 +126,22 @@ def target(file: TrialFile, id: str, row: Row) -> Reported:
             arms=arms,
             day=float(row["day"]) if "day" in row else None,
             use=row["use"],
-            analysis=row.get("analysis", ""),
+            analysis=str(row.get("analysis", _analysis(file, row, arms))),
         )
+
+
+def _analysis(file: TrialFile, row: Row, arms: tuple[str, ...]) -> str:
+    """Return the name of the result in a replicate of the trial that a target reports, or nothing."""
+    endpoint, day = TARGETED[row["endpoint"]], row.get("day")
+    labels = {id: str(arm.get("name", id)) for id, arm in file.rows("arms").items()}
+    if isinstance(endpoint, Analysis):
+        return endpoint.column or ""
+    if not isinstance(endpoint, Course) or not labels:
+        return ""
+    if endpoint.over_patients is reductions.SHARE_GONE and day == file.follow_up:
+        return f"dead[{list(labels.values())[endpoint.arm]}]"
+    points = endpoint.over_time is reductions.points and endpoint.over_patients is reductions.MEAN
+    return f"{endpoint.observable}[{labels.get(arms[0], arms[0])}]@{day:g}" if points and day and arms else ""
 
 
 def _printed(row: Row, counts: tuple[int, ...]) -> tuple[float | None, float | None, float | None]:

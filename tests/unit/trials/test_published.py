@@ -216,6 +216,34 @@ def test_a_wrong_file_is_refused_with_its_place(own, old, new, words):
         assert word in message
 
 
+HAZARD = """
+[targets.own_hr]
+stage = "mirocals"
+endpoint = "ln_hr_all"
+estimate = 0.9
+low = 0.6
+high = 1.3
+log = true
+unit = "1"
+status = "assumed"
+source = "assumption"
+use = "check"
+"""
+
+
+def test_what_is_predicted_for_other_arms_is_no_target(own, tmp_path):
+    own.write_text(OWN + HAZARD)
+    assert il2.Trial.load(own).reported()["all"].value == 0.9
+    with pytest.raises(InputError, match=r"own.toml, target own_hr: .* predicted for the arms and the 640 days"):
+        il2.load_targets(own)
+    own.write_text(OWN + HAZARD.replace("mirocals", "progression").replace("ln_hr_all", "ln_hr_high_pnfh_untreated"))
+    with pytest.raises(InputError, match="cut-offs"):
+        il2.load_targets(own)
+    again = tmp_path / "again.toml"
+    again.write_text((TRIALS / "mirocals.toml").read_text() + HAZARD)
+    assert il2.load_targets(again).targets["own_hr"].form == "normal"
+
+
 def test_two_trials_may_call_a_placebo_placebo_but_not_two_things_by_one_name(own, tmp_path):
     text = Path(TRIALS / "imodals.toml").read_text()
     other = tmp_path / "other.toml"
