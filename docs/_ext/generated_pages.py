@@ -14,6 +14,15 @@ from il2model.exchange.latex import latex_names
 HEAD = "% Generated from the package's own objects; edits are overwritten.\n\n"
 
 
+def course(model, q) -> str:
+    """The untreated course of a state, in words or as a formula of its value on day 0."""
+    if q.id in model.steady:
+        return "stays"
+    if model.untreated[q.id] is None:
+        return "no closed form"
+    return f"${show(model.untreated[q.id], latex_names(model))}$"
+
+
 def equations(model) -> str:
     names = latex_names(model)
     out = [HEAD, "# Equations\n\nPrinted from the SymPy objects that are compiled. Time is in days. "]
@@ -35,15 +44,20 @@ def equations(model) -> str:
             for q in group:
                 left = rf"\frac{{d{q.latex}}}{{dt}}" if table is model.equations else q.latex
                 out.append(f"\n{q.name} (`{q.id}`, {q.unit}):\n\n$$\n{left} = {show(table[q.id], names)}\n$$\n")
-        starts = [f"| `{q.id}` | ${q.latex}$ | ${show(model.baseline[q.id], names)}$ | {q.unit} |" for q in states]
+        starts = [
+            f"| `{q.id}` | ${q.latex}$ | ${show(model.baseline[q.id], names)}$ | {course(model, q)} | {q.unit} |"
+            for q in states
+        ]
         if starts:
             out.append(
-                "\n### Start\n\n| state | symbol | untreated value | unit |\n|---|---|---|---|\n"
+                "\n### Start\n\n| state | symbol | on day 0 | untreated course | unit |\n|---|---|---|---|---|\n"
                 + "\n".join(starts)
                 + "\n"
             )
     out.append("\n## Conditions on the parameters\n\n")
-    out += [f"- ${show(c.expression, names)} {'>' if c.strict else '>='} 0$: {c.sentence}\n" for c in model.constraints]
+    for c in model.constraints:
+        bound = f" It limits `{c.limits}`, which is drawn after the others." if c.limits else ""
+        out.append(f"- ${show(c.expression, names)} {'>' if c.strict else '>='} 0$: {c.sentence}{bound}\n")
     return "".join(out)
 
 

@@ -16,8 +16,8 @@ from sympy.printing.pycode import PythonCodePrinter
 from ..model.language import TIME
 
 if TYPE_CHECKING:
-    from ..model.assembly import Model
     from ..model.limits import Limit
+    from ..model.model import Model
 
 
 class power(sp.Function):  # noqa: N801 - printed as it is written

@@ -17,7 +17,7 @@ import sympy as sp
 from ..errors import ModelError
 
 if TYPE_CHECKING:
-    from ..model.assembly import Model
+    from ..model.model import Model
 
 Node = int
 

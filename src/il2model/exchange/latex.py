@@ -8,7 +8,7 @@ import sympy as sp
 
 from .._version import __version__
 from ..model.assembly import Model, builtin
-from ..model.language import Expr, Quantity
+from ..model.language import TIME, Expr, Quantity
 from ..parameters import ParameterSet, load_parameters
 
 _HEAD = r"""\documentclass[a4paper]{article}
@@ -20,7 +20,7 @@ _HEAD = r"""\documentclass[a4paper]{article}
 
 def latex_names(model: Model) -> dict[sp.Symbol, str]:
     """Return the printed form of every symbol."""
-    return {sp.Symbol(q.id): q.latex for q in model.quantities.values()}
+    return {TIME: "t"} | {sp.Symbol(q.id): q.latex for q in model.quantities.values()}
 
 
 def expression(expr: Expr, names: Mapping[sp.Symbol, str]) -> str:

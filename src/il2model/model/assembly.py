@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import sympy as sp
 
-from ..errors import ModelError, unknown_name
-from ..store import digest
+from ..errors import ModelError
 from . import effectors, il2_pk, inflammation, motor_neuron, receptors, survival, treg
 from .dimensions import check_dimensions
-from .language import TIME, Constraint, Expr, Kind, Quantity, Route, Submodel, ordered
-from .limits import Limit, solve_all
+from .language import TIME, Expr, Kind, Quantity, Submodel, ordered
+from .limits import solve_all, written_out
+from .model import Model
+
+__all__ = ["PAGES", "Model", "assemble", "builtin"]
 
 #: The mechanisms of the built-in model, in the order of the documents.
 PAGES: tuple[Callable[[], Submodel], ...] = (
@@ -26,50 +27,6 @@ PAGES: tuple[Callable[[], Submodel], ...] = (
     motor_neuron.build,
     survival.build,
 )
-
-
-@dataclass(frozen=True)
-class Model:
-    """The equations, ready to be printed; every tuple is in a fixed order."""
-
-    name: str
-    quantities: Mapping[str, Quantity]
-    pages: tuple[tuple[str, str], ...]
-    states: tuple[str, ...]
-    parameters: tuple[str, ...]
-    inputs: tuple[str, ...]
-    input_defaults: tuple[float, ...]
-    constants: Mapping[str, Expr]  # in order of evaluation
-    derived: Mapping[str, Expr]  # in order of evaluation
-    equations: Mapping[str, Expr]
-    baseline: Mapping[str, Expr]
-    untreated: Mapping[str, Expr | None]  # of TIME and the states on day 0; None has no closed form
-    scales: tuple[float, ...]
-    observables: Mapping[str, Expr]
-    constraints: tuple[Constraint, ...]
-    limits: Mapping[str, tuple[Limit, ...]]  # by parameter, in the order in which they are drawn
-    routes: Mapping[str, Route]
-    resettable: frozenset[str]
-
-    @property
-    def steady(self) -> frozenset[str]:
-        """States that do not move without drug."""
-        return frozenset(s for s, course in self.untreated.items() if course == sp.Symbol(s))
-
-    def quantity(self, id: str) -> Quantity:
-        """Return the quantity called `id`; raise UnknownNameError with the nearest name."""
-        try:
-            return self.quantities[id]
-        except KeyError:
-            raise unknown_name("quantity", id, self.quantities) from None
-
-    def fingerprint(self) -> str:
-        """Return a hash of every equation, unit and constraint."""
-        parts = [repr((q.id, q.kind, q.unit)) for q in self.quantities.values()]
-        for table in (self.constants, self.derived, self.equations, self.baseline, self.observables):
-            parts += [f"{k}={sp.srepr(e)}" for k, e in table.items()]
-        parts += [f"{c.id}:{sp.srepr(c.expression)}:{c.strict}" for c in self.constraints]
-        return digest(*parts)
 
 
 def _check_symbols(
@@ -103,6 +60,23 @@ def _check_untreated(untreated: Mapping[str, Expr | None]) -> None:
     for state, course in untreated.items():
         if course is not None and sp.simplify(course.subs(TIME, 0) - sp.Symbol(state)) != 0:
             raise ModelError(f"The untreated course of {state!r} is {course}; on day 0 it must be {state} itself.")
+
+
+def _checked_past(
+    pasts: Mapping[str, tuple[str, ...]], baseline: Mapping[str, Expr], constants: Mapping[str, Expr]
+) -> dict[str, tuple[str, ...]]:
+    """Return `pasts` where the untreated state stays as it is under them, else raise ModelError."""
+    factor = sp.Dummy("factor", positive=True)
+    for rate, times in pasts.items():
+        change = {sp.Symbol(rate): factor * sp.Symbol(rate)} | {sp.Symbol(t): sp.Symbol(t) / factor for t in times}
+        for state, start in baseline.items():
+            full = written_out(start, sp.Symbol(rate), constants)
+            if sp.simplify(full.xreplace(change) - full) != 0:
+                times_text = ", ".join(times)
+                raise ModelError(
+                    f"The baseline of {state!r} moves where {rate} is multiplied and {times_text} divided."
+                )
+    return dict(pasts)
 
 
 def assemble(pages: Iterable[Submodel], name: str = "il2model") -> Model:
@@ -170,6 +144,7 @@ def assemble(pages: Iterable[Submodel], name: str = "il2model") -> Model:
         limits=solve_all(constraints, constants, of(Kind.PARAMETER)),
         routes={r.id: r for page in pages for r in page.routes},
         resettable=frozenset(s for page in pages for s in page.resettable),
+        past=_checked_past(_joined(pages, "pasts"), baseline, constants),
     )
     check_dimensions(model)
     return model

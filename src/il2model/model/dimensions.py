@@ -16,7 +16,7 @@ from ..units import parse_unit, registry
 from .language import TIME
 
 if TYPE_CHECKING:
-    from .assembly import Model
+    from .model import Model
 
 
 class Unit(NamedTuple):
@@ -59,32 +59,40 @@ def expression_unit(expr: sp.Expr, units: dict[str, Unit], where: str) -> Unit:
     if expr.is_number and not expr.free_symbols:
         return ONE
     if expr.is_Add:
-        terms = [(term, expression_unit(term, units, where)) for term in expr.args]
-        counts = [sum(u.same(other) for _, other in terms) for _, u in terms]
-        common = terms[counts.index(max(counts))][1]
-        for term, unit in terms:
-            if not unit.same(common):
-                raise ModelError(f"{where}: the term {term} has unit {unit}, the others have {common}.")
-        return common
+        return _sum_unit(expr, units, where)
     if expr.is_Mul:
         total = ONE
         for factor in expr.args:
             total = _times(total, expression_unit(factor, units, where))
         return total
     if expr.is_Pow:
-        base = expression_unit(expr.base, units, where)
-        if expr.exp.is_number:
-            return _times(ONE, base, float(expr.exp))
-        for part, name in ((base, expr.base), (expression_unit(expr.exp, units, where), expr.exp)):
-            if not part.same(ONE):
-                raise ModelError(f"{where}: in the power {expr}, {name} has unit {part}; it must have none.")
-        return ONE
+        return _power_unit(expr, units, where)
     if isinstance(expr, sp.exp | sp.log):
         inside = expression_unit(expr.args[0], units, where)
         if not inside.same(ONE):
             raise ModelError(f"{where}: {expr.func.__name__} of {expr.args[0]}, which has unit {inside}.")
         return ONE
     raise ModelError(f"{where}: the function {expr.func.__name__} is not part of the model language.")
+
+
+def _sum_unit(expr: sp.Expr, units: dict[str, Unit], where: str) -> Unit:
+    terms = [(term, expression_unit(term, units, where)) for term in expr.args]
+    counts = [sum(u.same(other) for _, other in terms) for _, u in terms]
+    common = terms[counts.index(max(counts))][1]
+    for term, unit in terms:
+        if not unit.same(common):
+            raise ModelError(f"{where}: the term {term} has unit {unit}, the others have {common}.")
+    return common
+
+
+def _power_unit(expr: sp.Expr, units: dict[str, Unit], where: str) -> Unit:
+    base = expression_unit(expr.base, units, where)
+    if expr.exp.is_number:
+        return _times(ONE, base, float(expr.exp))
+    for part, name in ((base, expr.base), (expression_unit(expr.exp, units, where), expr.exp)):
+        if not part.same(ONE):
+            raise ModelError(f"{where}: in the power {expr}, {name} has unit {part}; it must have none.")
+    return ONE
 
 
 def _integers_only(expr: sp.Expr, where: str) -> None:

@@ -100,6 +100,7 @@ class Submodel:
     routes: list[Route] = field(default_factory=list)
     input_defaults: dict[str, float] = field(default_factory=dict)
     resettable: set[str] = field(default_factory=set)
+    pasts: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def _declare(self, id: str, kind: Kind, unit: str, name: str, latex: str) -> sp.Symbol:
         words = id.replace("_", r"\_")
@@ -207,6 +208,13 @@ class Submodel:
             A value of `limits` that is not drawn moves to the limit where it lies beyond.
         """
         self.constraints.append(Constraint(id, sp.sympify(positive), sentence, strict, limits, room, follows))
+
+    def past(self, rate: sp.Symbol, *times: sp.Symbol) -> None:
+        """Say that the baseline follows from `rate` at work for these times before day 0.
+
+        Who multiplies the rate from day 0 on divides the times, and day 0 stays as it was.
+        """
+        self.pasts[rate.name] = tuple(t.name for t in times)
 
     def route(self, route: Route) -> None:
         """Declare a way to give the drug."""

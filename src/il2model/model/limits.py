@@ -32,7 +32,7 @@ class Limit:
     follows: bool
 
 
-def _written_out(expr: Expr, parameter: sp.Symbol, constants: Mapping[str, Expr]) -> Expr:
+def written_out(expr: Expr, parameter: sp.Symbol, constants: Mapping[str, Expr]) -> Expr:
     """Replace the constants in `expr` that depend on `parameter`, directly or not."""
     moving: set[sp.Symbol] = {parameter}
     for id, definition in constants.items():
@@ -72,7 +72,7 @@ def solve(constraint: Constraint, constants: Mapping[str, Expr]) -> Limit:
     assert constraint.limits is not None
     p = sp.Symbol(constraint.limits)
     where = f"The condition {constraint.id!r}"
-    expr = _written_out(constraint.expression, p, constants)
+    expr = written_out(constraint.expression, p, constants)
 
     def limit(slope: Expr, *roots: Expr) -> Limit:
         return Limit(p.name, constraint.id, roots, slope, constraint.room, constraint.follows)

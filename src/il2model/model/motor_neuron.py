@@ -58,6 +58,7 @@ def build() -> Submodel:
     D = m.derive("damage", "1", 1 - phi + phi * M1 + psi * (E8 - 1), "damage activity relative to untreated", "D")
     x = m.derive("riluzole_factor", "1", ril + (1 - ril) * off, "factor of riluzole on unit loss", "x")
 
+    m.past(k, since, run_in)
     m.equation(N, -x * k * D * N, baseline=sp.exp(-course), untreated=N * sp.exp(-k * TIME))
     m.equation(R, -x * w * k * D * R, baseline=sp.exp(-w * course), untreated=R * sp.exp(-w * k * TIME))
     m.equation(A1, k_A * (D - A1), baseline=1)

@@ -7,7 +7,6 @@ import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 
 from ..errors import InputError
 from ..resources import data_dir
@@ -80,8 +79,8 @@ def load_parameters(name: str | None = None, *, folder: str | Path | None = None
     records = read_records(path)
     if name == "prior":
         values = {id: record.value for id, record in records.items()}
-        return ParameterSet(MappingProxyType(records), MappingProxyType(values), "prior", calibrated=False)
+        return ParameterSet(records, values, "prior", calibrated=False)
     values = {id: r.value if r.calibrated is None else r.calibrated for id, r in records.items()}
     fits = sorted({r.fit for r in records.values() if r.calibrated is not None and r.fit})
     label = " + ".join(fits) or "prior"
-    return ParameterSet(MappingProxyType(records), MappingProxyType(values), label, calibrated=bool(fits))
+    return ParameterSet(records, values, label, calibrated=bool(fits))

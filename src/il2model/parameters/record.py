@@ -46,6 +46,9 @@ class Distribution:
     def __getitem__(self, key: str) -> float:
         return self.numbers[key]
 
+    def __hash__(self) -> int:
+        return hash((self.kind, *sorted(self.numbers.items())))
+
     def __str__(self) -> str:
         inside = ", ".join(f"{k} {v:g}" for k, v in self.numbers.items())
         return f"{self.kind}({inside})"
@@ -74,6 +77,9 @@ class Parameter:
     references: Mapping[str, str] = field(default_factory=dict)
     calibrated: float | None = None
     fit: str | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.value, self.unit))
 
     @property
     def fixed(self) -> bool:
@@ -131,14 +137,8 @@ def distribution(id: str, key: str, table: Any, value: float, bounds: tuple[floa
     return Distribution(kind, numbers)
 
 
-def parameter_from_table(id: str, table: Mapping[str, Any], mechanism: str) -> Parameter:
-    """Build one record from its TOML table.
-
-    Raises
-    ------
-    InputError
-        With one sentence that names the record and what is missing or wrong.
-    """
+def _check_fields(id: str, table: Mapping[str, Any]) -> None:
+    """Refuse a record with an unknown field, or without one that it needs."""
     for key in table:
         if key not in _FIELDS:
             raise unknown_name(f"field in the record {id!r}", key, _FIELDS)
@@ -149,6 +149,31 @@ def parameter_from_table(id: str, table: Mapping[str, Any], mechanism: str) -> P
         raise InputError(f"{id}: the status is {table['status']!r}; allowed are {', '.join(STATUSES)}.")
     if not table["sources"]:
         raise InputError(f"{id}: at least one source is needed.")
+    if "prior" not in table and not table.get("fixed", False):
+        raise InputError(f"{id}: a record needs either 'prior' or 'fixed = true'.")
+    if "calibrated" in table and "fit" not in table:
+        raise InputError(f"{id}: a calibrated value needs the name of its 'fit'.")
+
+
+def _spread(
+    id: str, given: Any, value: float, bounds: tuple[float, float] | None
+) -> tuple[Distribution, dict[str, str]]:
+    """Return the spread, and the records of the population that its numbers come from."""
+    if not isinstance(given, dict):
+        return distribution(id, "spread", given, value, bounds), {}
+    references = {k: v for k, v in given.items() if k != "distribution" and isinstance(v, str)}
+    return distribution(id, "spread", given | {k: 1.0 for k in references}, value, bounds), references
+
+
+def parameter_from_table(id: str, table: Mapping[str, Any], mechanism: str) -> Parameter:
+    """Build one record from its TOML table.
+
+    Raises
+    ------
+    InputError
+        With one sentence that names the record and what is missing or wrong.
+    """
+    _check_fields(id, table)
     value = to_float(table["value"], table["unit"], what=id)
     bounds = None
     if "bounds" in table:
@@ -156,26 +181,11 @@ def parameter_from_table(id: str, table: Mapping[str, Any], mechanism: str) -> P
         bounds = (low, high)
         if not low <= value <= high:
             raise InputError(f"{id}: the value {value:g} is outside its bounds {low:g} to {high:g}.")
-    prior = spread = None
-    if "prior" in table:
-        prior = distribution(id, "prior", table["prior"], value, bounds)
-    elif not table.get("fixed", False):
-        raise InputError(f"{id}: a record needs either 'prior' or 'fixed = true'.")
-    references: dict[str, str] = {}
-    if "spread" in table:
-        # a number of the spread may be the name of a record of the population
-        given = dict(table["spread"]) if isinstance(table["spread"], dict) else table["spread"]
-        if isinstance(given, dict):
-            references = {k: v for k, v in given.items() if k != "distribution" and isinstance(v, str)}
-            given |= {k: 1.0 for k in references}
-        spread = distribution(id, "spread", given, value, bounds)
-    calibrated = None
-    if "calibrated" in table:
-        if "fit" not in table:
-            raise InputError(f"{id}: a calibrated value needs the name of its 'fit'.")
-        calibrated = to_float(table["calibrated"], table["unit"], what=id)
-        if bounds is not None and not bounds[0] <= calibrated <= bounds[1]:
-            raise InputError(f"{id}: the calibrated value {calibrated:g} is outside its bounds.")
+    prior = distribution(id, "prior", table["prior"], value, bounds) if "prior" in table else None
+    spread, references = _spread(id, table["spread"], value, bounds) if "spread" in table else (None, {})
+    calibrated = to_float(table["calibrated"], table["unit"], what=id) if "calibrated" in table else None
+    if calibrated is not None and bounds is not None and not bounds[0] <= calibrated <= bounds[1]:
+        raise InputError(f"{id}: the calibrated value {calibrated:g} is outside its bounds.")
     return Parameter(
         id=id,
         name=table["name"],

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from ..errors import unknown_name
+from ..notebook import table
 from ..store import digest
 from ..units import factor
 from .record import Parameter
@@ -29,7 +30,8 @@ class Change:
 class ParameterSet(Mapping[str, float]):
     """Values by id, each in the unit of its record.
 
-    Use `replace` to get a changed copy, `diff` to compare two sets.
+    A value: sets of equal numbers and records are equal, and may be keys. Use
+    `replace` to get a changed copy, `diff` to compare two sets.
     """
 
     records: Mapping[str, Parameter]
@@ -37,9 +39,16 @@ class ParameterSet(Mapping[str, float]):
     name: str
     calibrated: bool = False
 
-    def __getstate__(self) -> dict[str, object]:
-        """Travel to another process: read-only views cannot."""
-        return {**vars(self), "records": dict(self.records), "values_": dict(self.values_)}
+    def __post_init__(self) -> None:
+        for field in ("records", "values_"):
+            object.__setattr__(self, field, MappingProxyType(dict(getattr(self, field))))
+
+    def __reduce__(self) -> tuple[type[ParameterSet], tuple[object, ...]]:
+        # read-only views do not travel
+        return ParameterSet, (dict(self.records), dict(self.values_), self.name, self.calibrated)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.fingerprint()))
 
     def __getitem__(self, id: str) -> float:
         self.record(id)
@@ -54,6 +63,14 @@ class ParameterSet(Mapping[str, float]):
     def __repr__(self) -> str:
         state = "calibrated" if self.calibrated else "uncalibrated"
         return f"ParameterSet({self.name!r}, {len(self)} parameters, {state})"
+
+    def _repr_html_(self) -> str:
+        """Return the values as a table for a notebook."""
+        rows = [(i, f"{v:.6g}", r.unit, r.status, r.name) for i, v in self.items() for r in [self.records[i]]]
+        return table(repr(self), ("id", "value", "unit", "status", "meaning"), rows)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self)
 
     def record(self, id: str) -> Parameter:
         """Return the record of `id`; raise UnknownNameError with the nearest name."""
@@ -79,7 +96,7 @@ class ParameterSet(Mapping[str, float]):
         new = dict(self.values_)
         for id, value in {**(changes or {}), **more}.items():
             new[id] = self.record(id).check(value)
-        return replace(self, values_=MappingProxyType(new))
+        return replace(self, values_=new)
 
     def diff(self, other: ParameterSet) -> tuple[Change, ...]:
         """Return what changes from this set to `other`."""

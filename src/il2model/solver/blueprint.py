@@ -19,7 +19,7 @@ from . import cache
 from .axis import Axis, Item
 
 if TYPE_CHECKING:
-    from ..model.assembly import Model
+    from ..model.model import Model
 
 #: Lanes of the compiled variants: one patient, a batch in float64, a batch in float32.
 VARIANTS: Mapping[str, tuple[int, bool]] = {"scalar": (1, False), "batch": (4, False), "single": (8, True)}
@@ -75,6 +75,7 @@ class Blueprint:
     conditions: tuple[Condition, ...]
     limits: tuple[LimitInfo, ...]
     routes: Mapping[str, RouteInfo]
+    past: Mapping[str, tuple[str, ...]]
     fixed: tuple[str, ...]
     layouts: Mapping[str, Mapping[str, Any]]
     counts: Mapping[str, int]
@@ -158,6 +159,7 @@ def _encode(model: Model, key: str) -> tuple[dict[str, Any], dict[str, str]]:
         "routes": {
             r.id: [r.id, r.state, r.bolus, r.input, r.bioavailability, r.lag, r.name] for r in model.routes.values()
         },
+        "past": model.past,
         "fixed": program.fixed,
         "layouts": layouts,
         "counts": counts,
@@ -185,6 +187,7 @@ def _decode(data: Mapping[str, Any]) -> Blueprint:
         conditions=tuple(Condition(*row) for row in data["conditions"]),
         limits=tuple(LimitInfo(*row) for row in data["limits"]),
         routes=MappingProxyType({k: RouteInfo(*row) for k, row in data["routes"].items()}),
+        past=MappingProxyType({k: tuple(v) for k, v in data["past"].items()}),
         fixed=tuple(data["fixed"]),
         layouts=data["layouts"],
         counts=data["counts"],

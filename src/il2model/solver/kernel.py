@@ -229,7 +229,17 @@ def kernel_of(model: Model) -> Kernel:
     """Return the kernel of any assembled model."""
     # what a blueprint holds besides the equations
     limits = [(i, [(x.room, x.follows) for x in limits]) for i, limits in model.limits.items()]
-    rest = repr((model.scales, model.input_defaults, model.routes, model.untreated, limits, sorted(model.resettable)))
+    rest = repr(
+        (
+            model.scales,
+            model.input_defaults,
+            model.routes,
+            model.untreated,
+            limits,
+            model.past,
+            sorted(model.resettable),
+        )
+    )
     key = f"{model.name}-{cache.text_hash(model.fingerprint(), rest, cache.source_hash('codegen', 'solver'))}"
     return Kernel(load_blueprint(key, lambda: model))
 

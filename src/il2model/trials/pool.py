@@ -15,7 +15,7 @@ from ..runs import RunOptions
 from ..simulation.cohort import Task, solve_cohort
 from ..solver.problem import Floats, Ints, SolverOptions
 from ..streams import keyed_uniforms
-from .design import MEASURED, Arm, TrialDesign
+from .design import MEASURED, PROCESSES, Arm, TrialDesign
 
 #: Days between the points of a survival curve.
 STEP = 8.0
@@ -198,9 +198,9 @@ def _with_agent(cohort: Cohort, arm: Arm) -> Cohort:
     assert arm.agent is not None
     process, factor = arm.agent.process, arm.agent.factor
     changes = {process: cohort[process] * factor}
-    if process == "motor_unit_loss_rate":
-        if factor == 0:
-            raise InputError("An agent cannot stop the loss of motor units altogether; give a factor above 0.")
-        # the natural course until day 0 is rate x time: lengthen the time
-        changes |= {i: cohort[i] / factor for i in ("onset_to_screening", "run_in")}
+    past = cohort.kernel.blueprint.past.get(process, ())
+    if past and factor == 0:
+        raise InputError(f"An agent cannot stop {PROCESSES[process]} altogether; give a factor above 0.")
+    # what came before day 0 is rate x time: where the rate changes, the time makes up for it
+    changes |= {i: cohort[i] / factor for i in past}
     return cohort.changed(changes)

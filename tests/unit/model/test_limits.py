@@ -192,3 +192,29 @@ def test_a_state_that_moves_without_closed_form_is_unknown_not_still():
     assert np.isfinite(course[..., others]).all()
     still = [i for i, s in enumerate(model.states) if s in model.steady]
     np.testing.assert_array_equal(course[:, 1, still], course[:, 0, still])
+
+
+def test_a_rate_that_changes_from_day_0_on_leaves_day_0_as_it_was():
+    from il2model.trials.design import PROCESSES
+
+    k = builtin_kernel()
+    rows = random_rows(k, load_parameters(), 16, seed=4)
+    names = [p.id for p in k.blueprint.parameters]
+    assert dict(k.blueprint.past) == {"motor_unit_loss_rate": ("onset_to_screening", "run_in")}
+    start = k.baseline(rows, k.constants(rows))
+    for process in PROCESSES:
+        moved = rows.copy()
+        moved[:, names.index(process)] *= 0.7
+        for id in k.blueprint.past.get(process, ()):
+            moved[:, names.index(id)] /= 0.7
+        np.testing.assert_allclose(k.baseline(moved, k.constants(moved)), start, rtol=1e-13, err_msg=process)
+
+
+def test_a_past_that_moves_day_0_is_refused():
+    m = page(lambda a, b, x, y, product: y - x)
+    m.past(sp.Symbol("b"), sp.Symbol("rate"))
+    with pytest.raises(ModelError, match="baseline of 'pool' moves where b"):
+        assemble([m])
+    m.baseline["pool"] = sp.exp(-sp.Symbol("b") * sp.Symbol("y"))
+    m.pasts["b"] = ("y",)
+    assert assemble([m]).past == {"b": ("y",)}

@@ -1,3 +1,5 @@
+import copy
+import pickle
 import shutil
 
 import pytest
@@ -85,3 +87,32 @@ def test_a_malformed_record_is_refused_with_its_file(tmp_path, old, new, text):
 def test_an_unknown_set_is_refused():
     with pytest.raises(InputError, match="prior"):
         load_parameters("posterior")
+
+
+def test_a_parameter_set_is_a_value(parameters):
+    changed = parameters.replace(il2_clearance=300)
+    again = [pickle.loads(pickle.dumps(changed)), copy.deepcopy(changed), parameters.replace(il2_clearance="300 L/day")]
+    for other in again:
+        assert other == changed
+        assert hash(other) == hash(changed)
+        assert list(other) == list(changed)
+    assert changed != parameters
+    assert {parameters: 1, changed: 2}[again[0]] == 2
+    with pytest.raises(TypeError):
+        again[0].values_["il2_clearance"] = 1.0
+    with pytest.raises(TypeError):
+        changed.records["il2_clearance"] = None
+
+
+def test_a_parameter_set_shows_itself(parameters):
+    assert repr(parameters) == f"ParameterSet('prior', {len(parameters)} parameters, uncalibrated)"
+    page = parameters._repr_html_()
+    assert page.count("<tr>") == len(parameters) + 1
+    assert "<td>il2_clearance</td><td>367</td><td>L/day</td>" in page
+    assert "il2_clearance" in parameters._ipython_key_completions_()
+
+
+def test_a_table_of_a_notebook_escapes_what_it_shows():
+    from il2model.notebook import table
+
+    assert "<td>a &lt; b</td>" in table("t", ("x",), [("a < b",)], "R & D")
