@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .parsing import Parser, listed, tenths
+from .parsing import Parser, listed
 
 
 def add(commands: Any) -> None:
@@ -64,7 +64,8 @@ def power(args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from ..dosing.regimen import Regimen
-    from ..planning.power import CUTS, power_study
+    from ..planning.power import power_study
+    from ..runs import shown
     from ..trials.design import TrialDesign
 
     design = TrialDesign.named(args.design)
@@ -74,15 +75,23 @@ def power(args: argparse.Namespace) -> int:
     if args.follow_up is not None:
         kept = tuple(v for v in design.visits if v.day <= args.follow_up)
         design = design.replace(follow_up=args.follow_up, visits=kept)
-    cuts = CUTS if args.cuts is None else [_cut(c) for c in listed(args.cuts)]
-    study = power_study(
-        design, cuts=cuts, sizes=[int(_number(n, "--sizes")) for n in listed(args.sizes)], hazard_ratio=args.hr,
-        replicates=args.replicates, draws=args.draws, seed=args.seed,
-        progress=tenths("trials"),
-    )  # fmt: skip
+    cuts = None if args.cuts is None else [_cut(c) for c in listed(args.cuts)]
+    sizes = [int(_number(n, "--sizes")) for n in listed(args.sizes)]
+    with shown("trials") as progress:
+        study = power_study(
+            design,
+            cuts=cuts,
+            sizes=sizes,
+            hazard_ratio=args.hr,
+            replicates=args.replicates,
+            draws=args.draws,
+            seed=args.seed,
+            folder=args.output,
+            progress=progress,
+        )
     print(study.table.round(3).to_string(index=False))
-    if not study.calibrated:
-        print("Uncalibrated parameters.")
+    for note in study.notes:
+        print(note)
     _save(args.output, study.table, study.plot(), "power")
     return 0
 
@@ -90,6 +99,7 @@ def power(args: argparse.Namespace) -> int:
 def optimize(args: argparse.Namespace) -> int:
     """Run `il2model optimize`."""
     from ..planning.optimize import optimize as find_regimens
+    from ..runs import shown
 
     limits = {}
     for text in args.limit:
@@ -98,18 +108,22 @@ def optimize(args: argparse.Namespace) -> int:
             raise InputError(f"--limit needs id=value, such as eosinophil_count=500; got {text!r}.")
         limits[name.strip()] = _number(value, "--limit")
 
-    def tell(tried: int) -> None:
-        if tried % 10 == 0:
-            print(f"il2model: {tried} regimens tried", file=sys.stderr, flush=True)
-
-    search = find_regimens(
-        args.objective, limits=limits, injections_per_year=args.injections, patients=args.patients,
-        generations=args.generations, draws=args.draws, seed=args.seed, progress=tell,
-    )  # fmt: skip
+    with shown("regimens") as progress:
+        search = find_regimens(
+            args.objective,
+            limits=limits,
+            injections_per_year=args.injections,
+            patients=args.patients,
+            generations=args.generations,
+            draws=args.draws,
+            seed=args.seed,
+            folder=args.output,
+            progress=progress,
+        )
     best = search.table[search.table["non_dominated"]].drop(columns=["non_dominated", "allowed"])
     print(best.round(3).to_string(index=False))
-    if not search.calibrated:
-        print("Uncalibrated parameters.")
+    for note in search.notes:
+        print(note)
     _save(args.output, search.table, search.plot(), "search")
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,22 +11,20 @@ from ..endpoints.registry import TESTS
 from ..plotting.panels import COLOURS
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
-    from .optimize import Search
-    from .power import PowerStudy
 
-
-def power_figure(study: PowerStudy) -> Figure:
-    """Draw a heat map of power per endpoint."""
+def power_figure(table: pd.DataFrame, title: str, label: str) -> Figure:
+    """Draw a heat map of power per endpoint, from the table of a power study."""
     from ..plotting.figure import Drawing
 
-    endpoints = list(dict.fromkeys(study.table["endpoint"]))
+    endpoints = list(dict.fromkeys(table["endpoint"]))
     figure = Drawing(figsize=(4.6 * len(endpoints) + 1.2, 3.6), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, len(endpoints), sharey=True))
     image = None
     for ax, endpoint in zip(axes, endpoints, strict=True):
-        part = study.table[study.table["endpoint"] == endpoint]
+        part = table[table["endpoint"] == endpoint]
         grid = part.pivot_table(index=["low", "high"], columns="per_arm", values="power", sort=False)
         image = ax.imshow(grid.to_numpy(), vmin=0, vmax=1, cmap="viridis", aspect="auto")
         ax.set_xticks(range(grid.shape[1]), [str(c) for c in grid.columns])
@@ -37,19 +36,18 @@ def power_figure(study: PowerStudy) -> Figure:
             ax.text(j, i, f"{100 * value:.0f}", ha="center", va="center", color="white" if value < 0.6 else "black")
     axes[0].set_ylabel("CSF pNFH [pg/mL]")
     if image is not None:
-        figure.colorbar(image, ax=list(axes), label="power" if study.draws is None else "assurance")
-    state = "" if study.calibrated else "; uncalibrated parameters"
-    figure.suptitle(f"{study.design.name}: power in %{state}", fontsize=11)
+        figure.colorbar(image, ax=list(axes), label=label)
+    figure.suptitle(title, fontsize=11)
     return figure
 
 
-def search_figure(search: Search) -> Figure:
-    """Draw the objective against injections a year."""
+def search_figure(table: pd.DataFrame, objective: str, notes: Sequence[str]) -> Figure:
+    """Draw the objective against injections a year, from the table of a search."""
     from ..plotting.figure import Drawing
 
     figure = Drawing(figsize=(8.0, 4.6), layout="constrained")
     ax = figure.subplots()
-    t, y = search.table, search.objective
+    t, y = table, objective
     for allowed, colour, label in ((False, "#BBBBBB", "beyond a limit"), (True, COLOURS[0], "tried")):
         part = t[t["allowed"] == allowed]
         ax.plot(part["injections_per_year"], part[y], ".", color=colour, label=label, markersize=5)
@@ -74,8 +72,8 @@ def search_figure(search: Search) -> Figure:
     ax.set_ylabel(y.replace("_", " "))
     ax.grid(alpha=0.25, linewidth=0.5)
     ax.legend(frameon=False, fontsize=8)
-    state = "" if search.calibrated else "; uncalibrated parameters"
-    ax.set_title(f"Regimens and their effect (bars: 5 to 95 % over posterior draws){state}", fontsize=10, loc="left")
+    title = "Regimens and their effect (bars: 5 to 95 % over posterior draws)"
+    ax.set_title("\n".join((title, *notes)), fontsize=10, loc="left")
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     return figure

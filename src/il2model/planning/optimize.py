@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..api import simulate
+from .._version import __version__
 from ..dosing.regimen import Regimen
 from ..endpoints.registry import CONTRASTS, LIMITS
 from ..errors import InputError, unknown_name
+from ..manifest import manifest
 from ..parameters import ParameterSet, load_parameters
 from ..population.cohort import Cohort
+from ..runs import Executor, Progress, RunOptions, ordered
+from ..simulation.cohort import Task, solve_cohort
+from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats, SolverOptions
+from ..store import BlockStore
+from ..streams import checked_seed
+from ..trials.recipe import parameter_key
 from ..uncertainty.draws import draw
+from .result import Search
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 #: Ranges of the search: MIU a day, days on, days of a cycle.
 BOUNDS: Mapping[str, tuple[float, float]] = {"amount": (0.25, 4.0), "days": (1, 10), "every": (14, 42)}
-
-
-@dataclass(frozen=True)
-class Search:
-    """Regimens that were tried, and which of them no other beats with as few injections a year.
-
-    `table` has amount, days, every, injections_per_year, the objective, every limited quantity, left_out
-    (patients whose run failed in an arm: they count in neither), allowed, non_dominated (an allowed regimen
-    that none tried with as few injections beats: the search has one objective, so this is no Pareto front);
-    those rows also low and high (5 to 95 % over posterior draws).
-    """
-
-    objective: str
-    limits: Mapping[str, float]
-    table: pd.DataFrame
-    calibrated: bool
-
-    def plot(self) -> Figure:
-        """Draw the objective against injections a year, with what is not dominated and its intervals."""
-        from .figures import search_figure
-
-        return search_figure(self)
+#: Regimens of a generation.
+GENERATION = 16
+Candidate = tuple[float, int, int]
 
 
 def optimize(
@@ -58,8 +48,11 @@ def optimize(
     seed: int = 0,
     generations: int = 6,
     parameters: ParameterSet | None = None,
-    threads: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    folder: str | Path | None = None,
+    resume: bool = True,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> Search:
     """Search regimens by differential evolution (SciPy).
 
@@ -76,19 +69,85 @@ def optimize(
         Of the cohort that every regimen is judged on, always the same.
     draws : int
         Posterior draws for the intervals of what is not dominated; 0 for none.
+    seed : int
     generations : int
-        Of the search; 15 regimens each.
+        Of the search; 16 regimens each.
+    parameters : ParameterSet, optional
+    folder : path, optional
+        What was found of each regimen is stored there, and is not simulated again; a longer search goes on from it.
+    resume : bool
+        False refuses a folder that holds regimens.
+    workers : int, optional
+        Threads that simulate; all processors by default.
+    executor : optional
+        Anything with `submit(f, *args)`, such as a Dask client: regimens are judged there. The search itself goes
+        step by step; the intervals are judged side by side.
     progress : callable, optional
-        Gets the number of regimens tried.
+        `progress(done, total)` in regimens judged; the intervals are added once it is known how many there are.
+
+    Returns
+    -------
+    Search
+        It does not depend on folder, workers or executor.
 
     Raises
     ------
     InputError, UnknownNameError
     """
-    import pandas as pd
-    from scipy.optimize import differential_evolution
+    options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
+    bounds = dict(limits or {})
+    _check(objective, bounds, injections_per_year, patients, generations, draws)
+    values = parameters if parameters is not None else load_parameters()
+    asked = {
+        "objective": objective,
+        "limits": bounds,
+        "injections_per_year": injections_per_year,
+        "until": float(until),
+        "patients": patients,
+        "draws": draws,
+        "seed": checked_seed(seed),
+    }
+    model = builtin_kernel().blueprint.fingerprint
+    key = {"verb": "optimize", "version": __version__, "model": model, "parameters": parameter_key(values)}
+    store = BlockStore(options.folder, key | asked, resume=options.resume)
+    judge = _Judge(
+        store=store,
+        options=options,
+        total=GENERATION * (generations + 1),
+        panel=_Panel(
+            objective=objective,
+            limits=tuple(bounds),
+            until=float(until),
+            patients=patients,
+            seed=seed,
+            parameters=values,
+            workers=options.workers if executor is None else 1,
+        ),
+    )
+    frame = _search(judge, objective, bounds, injections_per_year, generations, seed)
+    if draws:
+        _intervals(frame, judge, draw(values, draws, seed).sets())
+    judge.finish()
+    record = manifest(
+        model_hash=model,
+        parameter_hash=values.fingerprint(),
+        parameter_set=values.name,
+        calibrated=values.calibrated,
+        details={"search": asked | {"generations": generations}},
+    )
+    search = Search(objective=objective, limits=bounds, table=frame, patients=patients, manifest=record)
+    search.save(store)
+    return search
 
-    limits = dict(limits or {})
+
+def _check(
+    objective: str,
+    limits: Mapping[str, float],
+    injections_per_year: float | None,
+    patients: int,
+    generations: int,
+    draws: int,
+) -> None:
     if objective not in CONTRASTS:
         raise unknown_name("objective", objective, CONTRASTS)
     for name, value in limits.items():
@@ -100,17 +159,31 @@ def optimize(
         raise InputError("The injections a year must be above zero.")
     if patients < 2 or generations < 1 or draws < 0:
         raise InputError("A search needs at least 2 patients, 1 generation, and 0 or more draws.")
-    values = parameters if parameters is not None else load_parameters()
-    judge = _Judge(objective, limits, until, Cohort.sample(patients, seed, parameters=values), threads)
-    tried: dict[tuple[float, int, int], dict[str, Any]] = {}
+
+
+def _search(
+    judge: _Judge,
+    objective: str,
+    limits: Mapping[str, float],
+    injections_per_year: float | None,
+    generations: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Return a row per regimen that the search tried."""
+    import pandas as pd
+    from scipy.optimize import differential_evolution
+
+    tried: dict[Candidate, dict[str, Any]] = {}
 
     def cost(x: Floats) -> float:
-        key = (round(float(x[0]) * 4) / 4, round(float(x[1])), round(float(x[2])))
-        if key not in tried:
-            tried[key] = judge(*key)
-            if progress is not None:
-                progress(len(tried))
-        row = tried[key]
+        candidate = (round(float(x[0]) * 4) / 4, round(float(x[1])), round(float(x[2])))
+        if candidate not in tried:
+            amount, days, every = candidate
+            row: dict[str, Any] = {"amount": amount, "days": days, "every": every}
+            row["injections_per_year"] = min(days, every) * 365.25 / every
+            tried[candidate] = row | judge(candidate)
+        judge.tell()
+        row = tried[candidate]
         over = sum(max(0.0, row[name] / value - 1) for name, value in limits.items())
         if injections_per_year is not None:
             over += max(0.0, row["injections_per_year"] / injections_per_year - 1)
@@ -132,85 +205,132 @@ def optimize(
     )
     frame = pd.DataFrame(list(tried.values())).sort_values("injections_per_year", ignore_index=True)
     frame["non_dominated"] = _non_dominated(frame, objective)
-    if draws:
-        _intervals(frame, objective, judge, draw(values, draws, seed).sets(), seed)
-    return Search(objective, limits, frame, values.calibrated)
-
-
-class _Judge:
-    """What a regimen does to one cohort."""
-
-    def __init__(
-        self, objective: str, limits: Mapping[str, float], until: float, cohort: Cohort, threads: int | None
-    ) -> None:
-        self.objective, self.limits, self.until, self.threads = CONTRASTS[objective], limits, until, threads
-        self.cohort = cohort
-        self.control = self._seen(Regimen.named("placebo"), cohort)[0]
-
-    def regimen(self, amount: float, days: int, every: int) -> Regimen:
-        """Return the cycles that end before the follow-up does, as MIROCALS stopped at 509 of 640 days."""
-        cycles = max(1, int((self.until - 108) // every))
-        return Regimen.cyclic(amount=amount, days=min(days, every), every=every, cycles=cycles)
-
-    def _seen(self, plan: Regimen, cohort: Cohort) -> tuple[Floats, Mapping[str, Floats]]:
-        """Return what the objective reads of each patient at the end, and his largest limited values."""
-        import warnings
-
-        base = self.objective.base
-        # cells are judged over the first cycles, daily: they settle within a few months
-        save = np.unique(np.concatenate([np.arange(0, min(112.0, self.until) + 0.5, 1.0), [self.until]]))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # every regimen of a search is outside the trials
-            solution = simulate(
-                plan,
-                cohort=cohort,
-                until=self.until,
-                save=save,
-                workers=self.threads,
-                raise_on_failure=False,
-                observables=[base.observable, *self.limits],
-                options=SolverOptions(rtol=1e-4),
-            )
-        peaks = {i: LIMITS[i].read(save, solution.values(i)) for i in self.limits}
-        return base.read(save, solution.values(base.observable)), peaks
-
-    def _judge(self, plan: Regimen, cohort: Cohort, control: Floats) -> dict[str, float]:
-        """Return the objective, the limited quantities, and how many patients both arms leave out."""
-        ends, peaks = self._seen(plan, cohort)
-        good = np.isfinite(ends) & np.isfinite(control)
-        if not good.any():
-            return dict.fromkeys((self.objective.id, *peaks), float("nan")) | {"left_out": float(len(good))}
-        treated, untreated = (float(self.objective.base.summary(x[good])) for x in (ends, control))
-        limited = {i: float(LIMITS[i].summary(x[good])) for i, x in peaks.items()}
-        return {self.objective.id: treated - untreated, **limited, "left_out": float((~good).sum())}
-
-    def __call__(self, amount: float, days: int, every: int) -> dict[str, Any]:
-        row: dict[str, Any] = {"amount": amount, "days": days, "every": every}
-        row["injections_per_year"] = min(days, every) * 365.25 / every
-        return row | self._judge(self.regimen(amount, days, every), self.cohort, self.control)
-
-    def of(self, cohort: Cohort, amount: float, days: int, every: int) -> float:
-        """Return the objective in another cohort."""
-        control = self._seen(Regimen.named("placebo"), cohort)[0]
-        return self._judge(self.regimen(amount, days, every), cohort, control)[self.objective.id]
+    return frame
 
 
 def _non_dominated(frame: pd.DataFrame, objective: str) -> list[bool]:
     """Mark allowed regimens that no other beats with as few injections."""
-    best, found = -np.inf, []
+    best, marks = -np.inf, []
     for _, row in frame.sort_values(["injections_per_year", objective], ascending=[True, False]).iterrows():
         better = bool(row["allowed"]) and row[objective] > best + 1e-12
         best = max(best, row[objective]) if better else best
-        found.append((row.name, better))
-    return [flag for _, flag in sorted(found)]
+        marks.append((row.name, better))
+    return [flag for _, flag in sorted(marks)]
 
 
-def _intervals(frame: pd.DataFrame, objective: str, judge: _Judge, sets: list[ParameterSet], seed: int) -> None:
+def _intervals(frame: pd.DataFrame, judge: _Judge, sets: list[ParameterSet]) -> None:
     """Add 5 to 95 % over posterior draws to what is not dominated."""
-    cohorts = [Cohort.sample(max(16, len(judge.cohort) // 4), seed, parameters=one) for one in sets]
     for name in ("low", "high"):
         frame[name] = np.nan
-    for index in frame.index[frame["non_dominated"]]:
-        row = frame.loc[index]
-        found = [judge.of(c, float(row["amount"]), int(row["days"]), int(row["every"])) for c in cohorts]
-        frame.loc[index, ["low", "high"]] = np.nanquantile(found, (0.05, 0.95))
+    shown = list(frame.index[frame["non_dominated"]])
+    candidates = [(float(a), int(d), int(e)) for a, d, e in frame.loc[shown, ["amount", "days", "every"]].to_numpy()]
+    differences = judge.over_draws(candidates, sets)
+    for index, row in zip(shown, differences, strict=True):
+        frame.loc[index, ["low", "high"]] = np.nanquantile(row, (0.05, 0.95))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Panel:
+    """The patients that judge regimens, and what they are asked."""
+
+    objective: str
+    limits: tuple[str, ...]
+    until: float
+    patients: int
+    seed: int
+    parameters: ParameterSet
+    workers: int | None
+
+    def __hash__(self) -> int:
+        return hash((self.objective, self.limits, self.until, self.patients, self.seed, self.parameters.fingerprint()))
+
+    def regimen(self, candidate: Candidate) -> Regimen:
+        """Return the cycles that end before the follow-up does, as MIROCALS stopped at 509 of 640 days."""
+        amount, days, every = candidate
+        cycles = max(1, int((self.until - 108) // every))
+        return Regimen.cyclic(amount=amount, days=min(days, every), every=every, cycles=cycles)
+
+    def seen(self, plan: Regimen) -> tuple[Floats, Mapping[str, Floats]]:
+        """Return what the objective reads of each patient at the end, and his largest limited values."""
+        base = CONTRASTS[self.objective].base
+        # cells are judged over the first cycles, daily: they settle within a few months
+        save = np.unique(np.concatenate([np.arange(0, min(112.0, self.until) + 0.5, 1.0), [self.until]]))
+        cohort, ids = _cohort(self), list(dict.fromkeys([base.observable, *self.limits]))
+        task = Task(
+            kernel=cohort.kernel, plans=[plan], save=save, until=self.until, ids=ids, options=SolverOptions(rtol=1e-4)
+        )
+        which = np.zeros(len(cohort), np.int64)
+        values = solve_cohort(task, cohort.rows, which, RunOptions(workers=self.workers)).values
+        return base.read(save, values[base.observable]), {i: LIMITS[i].read(save, values[i]) for i in self.limits}
+
+
+@lru_cache(maxsize=32)
+def _cohort(panel: _Panel) -> Cohort:
+    return Cohort.sample(panel.patients, panel.seed, parameters=panel.parameters)
+
+
+@lru_cache(maxsize=32)
+def _control(panel: _Panel) -> Floats:
+    return panel.seen(Regimen.named("placebo"))[0]
+
+
+def _judged(question: tuple[_Panel, Candidate]) -> dict[str, float]:
+    """Return the objective, the limited quantities, and how many patients both arms leave out; in any process."""
+    panel, candidate = question
+    contrast, control = CONTRASTS[panel.objective], _control(panel)
+    ends, peaks = panel.seen(panel.regimen(candidate))
+    good = np.isfinite(ends) & np.isfinite(control)
+    if not good.any():
+        return dict.fromkeys((contrast.id, *peaks), float("nan")) | {"left_out": float(len(good))}
+    treated, untreated = (float(contrast.base.summary(x[good])) for x in (ends, control))
+    limited = {i: float(LIMITS[i].summary(x[good])) for i, x in peaks.items()}
+    return {contrast.id: treated - untreated, **limited, "left_out": float((~good).sum())}
+
+
+class _Judge:
+    """Asks the panel, keeps its answers, and counts."""
+
+    def __init__(self, *, panel: _Panel, store: BlockStore, options: RunOptions, total: int) -> None:
+        self.panel, self.store, self.options, self.total, self.done = panel, store, options, total, 0
+
+    def __call__(self, candidate: Candidate) -> dict[str, float]:
+        """Return what the panel says of a regimen."""
+        return self._answers([("regimen", self.panel, candidate)])[0]
+
+    def over_draws(self, candidates: list[Candidate], sets: list[ParameterSet]) -> list[list[float]]:
+        """Return the objective (candidate, draw) among the patients of each parameter draw."""
+        self.done = self.total  # the search may have ended before its last generation
+        self.total += len(candidates) * len(sets)
+        few = max(16, self.panel.patients // 4)
+        panels = [replace(self.panel, limits=(), patients=few, parameters=one) for one in sets]
+        asked = [(f"draw-{k:05d}", p, c) for c in candidates for k, p in enumerate(panels)]
+        values = [answer[self.panel.objective] for answer in self._answers(asked, tell=True)]
+        return [values[k : k + len(sets)] for k in range(0, len(values), len(sets))]
+
+    def tell(self) -> None:
+        """Report one more regimen."""
+        self.done += 1
+        self.options.tell(min(self.done, self.total), self.total)
+
+    def finish(self) -> None:
+        """Report that all is done."""
+        self.options.tell(self.total, self.total)
+
+    def _answers(self, asked: list[tuple[str, _Panel, Candidate]], *, tell: bool = False) -> list[dict[str, float]]:
+        names = [f"{what}-{amount:g}-{days}-{every}" for what, _, (amount, days, every) in asked]
+        blocks = [self.store.get(name) for name in names]
+        questions = [(p, c) for (_, p, c), block in zip(asked, blocks, strict=True) if block is None]
+        results = iter(
+            map(_judged, questions) if self.options.executor is None else ordered(_judged, questions, self.options)
+        )
+        answers = []
+        for name, block in zip(names, blocks, strict=True):
+            if block is None:
+                answer = next(results)
+                self.store.put(name, {"values": np.array(list(answer.values()))}, names=list(answer))
+            else:
+                answer = dict(zip(block.meta["names"], block["values"].tolist(), strict=True))
+            answers.append(answer)
+            if tell:
+                self.tell()
+        return answers

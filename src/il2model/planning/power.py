@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._version import __version__
 from ..endpoints.registry import TESTS
 from ..errors import InputError, unknown_name
+from ..manifest import manifest
 from ..parameters import ParameterSet, load_parameters
+from ..runs import Executor, Progress, RunOptions, ordered
+from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
 from ..statistics import log_rank
-from ..streams import derived_seed, stream
-from ..trials.analysis import cafs
+from ..store import Block, BlockStore
+from ..streams import checked_seed, derived_seed, stream
+from ..trials.analysis import TrialData, cafs
 from ..trials.design import TrialDesign
-from ..trials.pool import build_pool
+from ..trials.recipe import PoolRecipe, design_key, forget_pools, parameter_key
 from ..trials.replicate import draw_trial
-from ..uncertainty.draws import draw
+from ..trials.trial import Trial
+from ..uncertainty.draws import draw, source_of
+from .result import PowerStudy
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
 Range = tuple[float, float] | None
-#: Cut-offs of CSF pNFH that are tried by default, pg/mL.
-CUTS: tuple[Range, ...] = (None, (0.0, 3700.0), (750.0, 3700.0), (750.0, 2500.0))
-
-
-@dataclass(frozen=True)
-class PowerStudy:
-    """Power of designs: `table` has a row per cut-off, size and endpoint."""
-
-    design: TrialDesign
-    table: pd.DataFrame
-    draws: int | None
-    calibrated: bool
-
-    def plot(self) -> Figure:
-        """Draw a heat map of power, cut-offs against sizes, per endpoint."""
-        from .figures import power_figure
-
-        return power_figure(self)
+#: Trials that one task runs and one file holds.
+BLOCK = 50
 
 
 def power_study(
-    design: TrialDesign | str,
+    design: TrialDesign | Trial | str | Path,
     *,
-    cuts: Sequence[Range] = CUTS,
+    cuts: Sequence[Range] | None = None,
     sizes: Sequence[int] = (110, 200, 300, 400),
     endpoints: Sequence[str] = tuple(TESTS),
     replicates: int = 200,
@@ -57,79 +48,200 @@ def power_study(
     hazard_ratio: float | None = None,
     parameters: ParameterSet | None = None,
     pool: int | None = None,
-    threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    folder: str | Path | None = None,
+    resume: bool = True,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> PowerStudy:
     """Estimate power over cut-offs of CSF pNFH, patients per arm and endpoints.
 
     Parameters
     ----------
-    design : TrialDesign or str
+    design : TrialDesign, Trial, str or path
         Its first treated arm is compared with the control.
-    cuts : sequence of (low, high) or None
-        Whom the trial takes in, by CSF pNFH in pg/mL; None is everybody.
+    cuts : sequence of (low, high) or None, optional
+        Whom the trial takes in, by CSF pNFH in pg/mL; None is everybody. By default everybody, and around
+        the strata of the design.
     sizes : sequence of int
         Patients per arm.
     endpoints : sequence of {'log_rank', 'cafs'}
     replicates : int
         For each cut-off and size; spread over the draws.
+    seed : int
     draws : int, optional
         Average over posterior draws: assurance, the chance of success given what is known.
     hazard_ratio : float, optional
         This ratio instead of the model's effect.
+    parameters : ParameterSet, optional
+    pool : int, optional
+        Virtual patients that trials draw from (1000; 256 for each draw).
+    folder : path, optional
+        Trials are stored there block by block, and what it holds of this study is not run again.
+    resume : bool
+        False refuses a folder that holds trials.
+    workers : int, optional
+        Threads that simulate the virtual patients; all processors by default.
+    executor : optional
+        Anything with `submit(f, *args)`, such as a Dask client: blocks of trials run there.
+    progress : callable, optional
+        `progress(done, total)` in trials.
 
     Returns
     -------
     PowerStudy
         Columns: low, high (pg/mL), per_arm, endpoint, power, standard_error, deaths (mean of a trial),
         for_80_percent (patients per arm, from the mean of the statistic).
+        It does not depend on folder, workers or executor.
 
     Raises
     ------
     InputError, UnknownNameError
     """
-    import pandas as pd
+    options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
+    plan = TrialDesign.of(design)
+    _check(sizes, endpoints, replicates)
+    cuts = default_cuts(plan) if cuts is None else cuts
+    values = parameters if parameters is not None else load_parameters()
+    sets = [values] if draws is None else draw(values, draws, checked_seed(seed)).sets()
+    size = pool if pool is not None else (1000 if draws is None else 256)
+    facts = {
+        "cuts": [None if c is None else [float(c[0]), float(c[1])] for c in cuts],
+        "sizes": [int(n) for n in sizes],
+        "endpoints": list(endpoints),
+        "replicates": replicates,
+        "seed": checked_seed(seed),
+        "draws": draws,
+        "pool": size,
+        "hazard_ratio": hazard_ratio,
+    }
+    model = builtin_kernel().blueprint.fingerprint
+    key = {"verb": "power", "version": __version__, "model": model, "parameters": parameter_key(values)}
+    store = BlockStore(options.folder, key | facts | {"design": design_key(plan)}, resume=options.resume)
+    recipes = {
+        (c, k): PoolRecipe(
+            design=plan.replace(enrich=cut, trial=None),
+            size=size,
+            seed=derived_seed(seed, "pool", k),
+            parameters=one,
+            hazard_ratio=hazard_ratio,
+            workers=options.workers if executor is None else 1,
+        )
+        for c, cut in enumerate(cuts)
+        for k, one in enumerate(sets)
+    }
+    tasks = list(_layout(recipes, sizes, endpoints, replicates, seed))
+    blocks = _run(tasks, store, options)
+    table, refused, pools = _table(plan, cuts, sizes, endpoints, tasks, blocks)
+    details = facts | {
+        "trial": plan.name,
+        "drawn_from": None if draws is None else source_of(values),
+        "refused": refused,
+        "patients": pools * size,
+    }
+    record = manifest(
+        model_hash=model,
+        parameter_hash=values.fingerprint(),
+        parameter_set=values.name,
+        calibrated=values.calibrated,
+        details={"study": details},
+    )
+    study = PowerStudy(design=plan, table=table, draws=draws, refused=refused, patients=pools * size, manifest=record)
+    study.save(store)
+    return study
 
-    plan = TrialDesign.named(design) if isinstance(design, str) else design
+
+def default_cuts(design: TrialDesign) -> tuple[Range, ...]:
+    """Return everybody, who lies below the high stratum, in the middle one, and in its lower part, pg/mL."""
+    low, high = design.cuts
+    return (None, (0.0, high), (low, high), (low, 2500.0))
+
+
+def _check(sizes: Sequence[int], endpoints: Sequence[str], replicates: int) -> None:
     for endpoint in endpoints:
         if endpoint not in TESTS:
             raise unknown_name("endpoint", endpoint, TESTS)
     if not sizes or min(sizes) < 2:
         raise InputError("A trial needs at least 2 patients an arm.")
-    if not 1 <= replicates <= 100_000:
-        raise InputError(f"replicates is {replicates}; it must be from 1 to 100000.")
-    values = parameters if parameters is not None else load_parameters()
-    sets = [values] if draws is None else draw(values, draws, seed).sets()
-    size = pool if pool is not None else (1000 if draws is None else 256)
-    rows: list[dict[str, Any]] = []
-    total, done = len(cuts) * len(sizes) * replicates, 0
-    for number, cut in enumerate(cuts):
-        enriched = plan.replace(enrich=cut)
-        found: dict[tuple[int, str], list[tuple[float, float]]] = {}
-        deaths: dict[int, list[float]] = {}
-        for k, one in enumerate(sets):
-            people = build_pool(enriched, size, seed=derived_seed(seed, "pool", k), parameters=one, threads=threads)
-            if hazard_ratio is not None:
-                people = people.with_hazard_ratio(hazard_ratio)
-            for n in sizes:
-                sized = enriched.sized(n)
-                for r in range(k, replicates, len(sets)):
-                    data = draw_trial(people, sized, stream(seed, "power", number, sizes.index(n), r))
-                    deaths.setdefault(n, []).append(float(data.died.sum()))
-                    for endpoint in endpoints:
-                        found.setdefault((n, endpoint), []).append(_test(data, endpoint))
-                    done += 1
-                    if progress is not None:
-                        progress(done, total)
-        for n in sizes:
-            for endpoint in endpoints:
-                z, p = np.array(found[n, endpoint]).T
-                rows.append(_row(cut, n, endpoint, z, p, deaths[n], plan.alpha))
-    frame = pd.DataFrame(rows)
-    return PowerStudy(plan, frame, draws, values.calibrated)
+    if len(set(sizes)) < len(sizes):
+        raise InputError(f"A size stands twice in {', '.join(map(str, sizes))}; name each once.")
+    if replicates != int(replicates) or not 1 <= replicates <= 100_000:
+        raise InputError(f"replicates is {replicates}; it must be a whole number from 1 to 100000.")
 
 
-def _test(data: Any, endpoint: str) -> tuple[float, float]:
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    """Some trials of one cut-off, draw of the parameters and size."""
+
+    name: str
+    recipe: PoolRecipe
+    cut: int
+    size: int
+    per_arm: int
+    endpoints: tuple[str, ...]
+    replicates: tuple[int, ...]
+    seed: int
+
+
+def _layout(
+    recipes: dict[tuple[int, int], PoolRecipe],
+    sizes: Sequence[int],
+    endpoints: Sequence[str],
+    replicates: int,
+    seed: int,
+) -> Iterator[_Task]:
+    """Yield all tasks, those of one pool together."""
+    draws = 1 + max(k for _, k in recipes)
+    for (cut, k), recipe in recipes.items():
+        mine = tuple(range(k, replicates, draws))
+        for number, n in enumerate(sizes):
+            for first in range(0, len(mine), BLOCK):
+                yield _Task(
+                    name=f"cut-{cut:03d}-draw-{k:05d}-size-{number:03d}-{first:06d}",
+                    recipe=recipe,
+                    cut=cut,
+                    size=number,
+                    per_arm=n,
+                    endpoints=tuple(endpoints),
+                    replicates=mine[first : first + BLOCK],
+                    seed=seed,
+                )
+
+
+def _run(tasks: list[_Task], store: BlockStore, options: RunOptions) -> dict[str, Block]:
+    """Return the block of each task: those stored, and the others run and stored."""
+    blocks = {t.name: block for t in tasks if (block := store.get(t.name)) is not None}
+    missing = [t for t in tasks if t.name not in blocks]
+    total = sum(len(t.replicates) for t in tasks)
+    done = total - sum(len(t.replicates) for t in missing)
+    options.tell(done, total)
+    results = map(_work, missing) if options.executor is None else ordered(_work, missing, options)
+    try:
+        for task, block in zip(missing, results, strict=True):
+            blocks[task.name] = block
+            store.put(task.name, block.arrays, **block.meta)
+            done += len(task.replicates)
+            options.tell(done, total)
+    finally:
+        forget_pools()
+    return blocks
+
+
+def _work(task: _Task) -> Block:
+    """Run a task, here or in another process: deaths (trial,), and z and p of each endpoint (trial, endpoint)."""
+    pool = task.recipe.pool()
+    design = task.recipe.design.sized(task.per_arm)
+    deaths, tests = [], []
+    for r in task.replicates:
+        data = draw_trial(pool, design, stream(task.seed, "power", task.cut, task.size, r))
+        deaths.append(float(data.died.sum()))
+        tests.append([_test(data, endpoint) for endpoint in task.endpoints])
+    z, p = np.moveaxis(np.array(tests, float).reshape(len(tests), -1, 2), 2, 0)
+    arrays = {"deaths": np.array(deaths), "z": z, "p": p}
+    return Block(arrays=arrays, meta={"refused": task.recipe.base().refused})
+
+
+def _test(data: TrialData, endpoint: str) -> tuple[float, float]:
     """Return z, above 0 where the treated do better, and p."""
     if endpoint == "log_rank":
         rows = data.arm <= 1
@@ -138,15 +250,40 @@ def _test(data: Any, endpoint: str) -> tuple[float, float]:
     return cafs(data)
 
 
-def _row(cut: Range, n: int, endpoint: str, z: Floats, p: Floats, deaths: list[float], alpha: float) -> dict[str, Any]:
+def _table(
+    plan: TrialDesign,
+    cuts: Sequence[Range],
+    sizes: Sequence[int],
+    endpoints: Sequence[str],
+    tasks: list[_Task],
+    blocks: dict[str, Block],
+) -> tuple[pd.DataFrame, int, int]:
+    """Return the table of power, how many virtual patients no trial holds, and how many pools there were."""
+    import pandas as pd
+
+    rows = []
+    for c, cut in enumerate(cuts):
+        for s, n in enumerate(sizes):
+            mine = [blocks[t.name] for t in tasks if (t.cut, t.size) == (c, s)]
+            deaths, z, p = (np.concatenate([b[name] for b in mine]) for name in ("deaths", "z", "p"))
+            rows += [_row(cut, n, e, z[:, k], p[:, k], deaths, plan.alpha) for k, e in enumerate(endpoints)]
+    pools = {t.name.partition("-size")[0]: blocks[t.name].meta["refused"] for t in tasks}
+    return pd.DataFrame(rows), sum(pools.values()), len(pools)
+
+
+def _row(cut: Range, n: int, endpoint: str, z: Floats, p: Floats, deaths: Floats, alpha: float) -> dict[str, Any]:
     from scipy.special import ndtri
 
     power = float(((p < alpha) & (z > 0)).mean())
     mean = float(np.nanmean(z))
     wanted = float(ndtri(1 - alpha / 2) + ndtri(0.8))
     return {
-        "low": 0.0 if cut is None else cut[0], "high": float("inf") if cut is None else cut[1], "per_arm": n,
-        "endpoint": endpoint, "power": power, "standard_error": float(np.sqrt(power * (1 - power) / len(p))),
+        "low": 0.0 if cut is None else cut[0],
+        "high": float("inf") if cut is None else cut[1],
+        "per_arm": n,
+        "endpoint": endpoint,
+        "power": power,
+        "standard_error": float(np.sqrt(power * (1 - power) / len(p))),
         "deaths": float(np.mean(deaths)),
         "for_80_percent": float(np.ceil(n * (wanted / mean) ** 2)) if mean > 0.05 else float("nan"),
-    }  # fmt: skip
+    }

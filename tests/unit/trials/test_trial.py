@@ -232,11 +232,12 @@ def test_imodals_has_three_arms_and_its_treg_rise():
 
 
 def test_power_of_a_known_ratio_grows_with_size_and_says_what_80_percent_needs(monkeypatch):
-    from il2model.planning import power
     from il2model.planning.power import power_study
+    from il2model.trials import recipe
 
     # patients of one hazard: among unlike ones the marginal ratio is nearer to 1
-    monkeypatch.setattr(power, "build_pool", lambda *_, **__: exponential())
+    recipe.forget_pools()
+    monkeypatch.setattr(recipe, "build_pool", lambda *_, **__: exponential())
     study = power_study(
         two_arms(60), cuts=[None], sizes=[60, 240], endpoints=["log_rank"], hazard_ratio=0.5, replicates=200, seed=1
     )

@@ -1,0 +1,217 @@
+"""Results of planning: values with a table, which load from the folder of their run."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from ..plain import plain, restored
+from ..store import BlockStore
+from ..trials.design import TrialDesign
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_UNCALIBRATED = "Uncalibrated parameters."
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class PowerStudy:
+    """Power of designs.
+
+    Parameters
+    ----------
+    design : TrialDesign
+    table : DataFrame
+        A row per cut-off, size and endpoint.
+    draws : int or None
+        Parameter draws that were averaged over.
+    refused, patients : int
+        Virtual patients whose run failed, who are in no trial; of how many.
+    manifest : mapping
+    """
+
+    design: TrialDesign
+    table: pd.DataFrame
+    draws: int | None
+    refused: int
+    patients: int
+    manifest: Mapping[str, Any] = field(compare=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PowerStudy) and _held(self) == _held(other) and self.table.equals(other.table)
+
+    def __repr__(self) -> str:
+        what = "power" if self.draws is None else f"assurance over {self.draws} draws"
+        left_out = f", {self.refused} of {self.patients} virtual patients left out" if self.refused else ""
+        return f"PowerStudy({self.design.name!r}, {what}, {len(self.table)} rows{left_out}{_state(self.manifest)})"
+
+    def _repr_html_(self) -> str:
+        return _page(self, self.table, self.notes)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the parameters are calibrated."""
+        return bool(self.manifest["calibrated"])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know."""
+        left_out = f"{self.refused} of {self.patients} virtual patients could not be run and are in no trial."
+        return (left_out,) * bool(self.refused) + (_UNCALIBRATED,) * (not self.calibrated)
+
+    def plot(self) -> Figure:
+        """Draw a heat map of power, cut-offs against sizes, per endpoint."""
+        from .figures import power_figure
+
+        label = "power" if self.draws is None else "assurance"
+        return power_figure(self.table, "\n".join([f"{self.design.name}: {label} in %", *self.notes]), label)
+
+    def save(self, store: BlockStore) -> None:
+        """Write the study beside the blocks of its run."""
+        store.write("design.json", plain(self.design))
+        _save(store, self.table, self.manifest)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> PowerStudy:
+        """Return the study that a finished run left in its folder.
+
+        Raises
+        ------
+        InputError
+            If there is none, or a file is damaged.
+        """
+        table, manifest = _loaded(Path(folder), "power")
+        design = restored(_json(Path(folder) / "design.json"))
+        facts = manifest["study"]
+        return cls(
+            design=design,
+            table=table,
+            draws=facts["draws"],
+            refused=facts["refused"],
+            patients=facts["patients"],
+            manifest=manifest,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Search:
+    """Regimens that were tried, and which of them no other beats with as few injections a year.
+
+    Parameters
+    ----------
+    objective : str
+    limits : {observable: largest value}
+    table : DataFrame
+        amount, days, every, injections_per_year, the objective, every limited quantity, left_out
+        (patients whose run failed in an arm: they count in neither), allowed, non_dominated (an allowed regimen
+        that none tried with as few injections beats: the search has one objective, so this is no Pareto front);
+        those rows also low and high (5 to 95 % over posterior draws).
+    patients : int
+        Of the cohort that judges.
+    manifest : mapping
+    """
+
+    objective: str
+    limits: Mapping[str, float]
+    table: pd.DataFrame
+    patients: int
+    manifest: Mapping[str, Any] = field(compare=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Search) and _held(self) == _held(other) and self.table.equals(other.table)
+
+    def __repr__(self) -> str:
+        most = int(self.table["left_out"].max())
+        left_out = f", up to {most} of {self.patients} patients left out" if most else ""
+        return f"Search({self.objective!r}, {len(self.table)} regimens{left_out}{_state(self.manifest)})"
+
+    def _repr_html_(self) -> str:
+        return _page(self, self.table[self.table["non_dominated"]], self.notes)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the parameters are calibrated."""
+        return bool(self.manifest["calibrated"])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know."""
+        bad = self.table["left_out"] > 0
+        left_out = (
+            f"Under {int(bad.sum())} of {len(bad)} regimens patients could not be run, at most "
+            f"{int(self.table['left_out'].max())} of {self.patients}; they count in neither arm."
+        )
+        return (left_out,) * bool(bad.any()) + (_UNCALIBRATED,) * (not self.calibrated)
+
+    def plot(self) -> Figure:
+        """Draw the objective against injections a year, with what is not dominated and its intervals."""
+        from .figures import search_figure
+
+        return search_figure(self.table, self.objective, self.notes)
+
+    def save(self, store: BlockStore) -> None:
+        """Write the search beside the blocks of its run."""
+        _save(store, self.table, self.manifest)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Search:
+        """Return the search that a finished run left in its folder.
+
+        Raises
+        ------
+        InputError
+            If there is none, or a file is damaged.
+        """
+        table, manifest = _loaded(Path(folder), "optimize")
+        facts = manifest["search"]
+        return cls(
+            objective=facts["objective"],
+            limits=facts["limits"],
+            table=table,
+            patients=facts["patients"],
+            manifest=manifest,
+        )
+
+
+def _held(value: PowerStudy | Search) -> list[Any]:
+    return [v for k, v in vars(value).items() if k not in ("table", "manifest")]
+
+
+def _state(manifest: Mapping[str, Any]) -> str:
+    return "" if manifest["calibrated"] else ", uncalibrated parameters"
+
+
+def _page(value: object, table: pd.DataFrame, notes: tuple[str, ...]) -> str:
+    paragraphs = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
+    return f"<p><code>{html.escape(repr(value))}</code></p>{paragraphs}{table.to_html(index=False)}"
+
+
+def _save(store: BlockStore, table: pd.DataFrame, manifest: Mapping[str, Any]) -> None:
+    columns = {str(c): table[c].to_numpy() for c in table.columns}
+    texts = {c: v.astype(str) for c, v in columns.items() if v.dtype.kind == "O"}
+    store.put("table", columns | texts, columns=list(columns))
+    store.write("manifest.json", manifest)
+
+
+def _loaded(folder: Path, verb: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    import pandas as pd
+
+    block = BlockStore.opened(folder, verb).get("table")
+    if block is None:
+        raise InputError(f"The run of {verb} in {folder} is not finished; run it again and it goes on.")
+    columns = {c: block[c].astype(object) if block[c].dtype.kind == "U" else block[c] for c in block.meta["columns"]}
+    return pd.DataFrame(columns), _json(folder / "manifest.json")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf8")))
+    except (OSError, ValueError):
+        raise InputError(f"{path} is missing or damaged; run again, and it is written again.") from None
