@@ -154,6 +154,13 @@ def reference_cuts() -> tuple[float, float]:
     return cuts
 
 
+def reference_follow_up() -> float:
+    """Return the follow-up (days) where a design names none."""
+    days = reference().follow_up
+    assert days is not None
+    return days
+
+
 def _folder() -> Path:
     return data_dir("calibration") / "trials"
 

@@ -24,7 +24,7 @@ from ..solver.problem import Floats
 from ..streams import fixed_seed
 from ..uncertainty.coordinates import sobol_points
 from .needs import check_cohort, summary
-from .progression import CUTS, DESIGN, FOLLOW_UP, als_patients, candidates, cumulative
+from .progression import CUTS, FOLLOW_UP, als_patients, candidates, cumulative
 from .simulator import IL2_SPREAD, Simulator
 from .targets import Target
 
@@ -66,7 +66,7 @@ class Trait:
 
     `response` is 'pnfh' or 'rate'; `direct` says whether the path from inflammation
     to death carries the patient's share (`True`) or acts on all alike; `pnfh_cap` cuts
-    the tail of CSF pNFH; `follow_up` and `hazard_factor` move the zero of the follow-up.
+    the tail of CSF pNFH; `follow_up` and `hazard_factor` move the zero of the 640 days.
     """
 
     response: str = "pnfh"
@@ -118,7 +118,7 @@ def arms(
         base = table.get("hazard_reference", np.array([simulator.parameters["hazard_reference"]]))
         table = {**table, "hazard_reference": base * trait.hazard_factor}
     typical = simulator.rows(table)
-    responses = _responses(simulator, regimen or DESIGN.arms[1].regimen, typical, trait)
+    responses = _responses(simulator, regimen or Regimen.named("mirocals"), typical, trait)
     people = candidates(simulator, table)
     return [
         None
@@ -228,7 +228,7 @@ def full_cohort(simulator: Simulator, table: Mapping[str, Floats], *, il2_spread
             rows[:, i] = drawn[:, i]
     times = np.arange(0, FOLLOW_UP + 1, STEP)
     precise = replace(simulator, size=replace(simulator.size, rtol=rtol))
-    plans = [arm.regimen for arm in DESIGN.arms]
+    plans = [Regimen.named(name) for name in ("placebo", "mirocals")]
     seen = precise.observe(plans, rows, times, ("cumulative_hazard",))
     placebo, treated = (np.exp(-seen[str(plan.name)]["cumulative_hazard"]) for plan in plans)
     pnfh = rows[:, names.index("csf_pnfh_untreated")]

@@ -1,4 +1,4 @@
-"""Stage progression: untreated patients on riluzole, from screening to the end of the trial."""
+"""Stage progression: untreated patients on riluzole, from screening to day 640."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from ..endpoints.endpoint import Seen
 from ..endpoints.reported import YEAR
 from ..population.patients import Patients, Weighted, weighted_patients
 from ..solver.problem import Floats
-from ..trial_files import REFERENCE
-from ..trials.design import TrialDesign
 from ..uncertainty.coordinates import sobol_points
 from .needs import check_cohort, summary
 from .simulator import IL2_SPREAD, PATIENT_SEED, Simulator
@@ -23,10 +21,10 @@ PARAMETERS = (
     *("correlation_pnfh_loss_rate", "svc_before_disease", "spread_svc", "function_half", "respiration_half"),
     *("hazard_reference", "hazard_per_point", "hazard_per_percent"),
 )
-#: The trial whose patients these are, its cut-offs of CSF pNFH (pg/mL), and its days.
-DESIGN = TrialDesign.of(REFERENCE)
-CUTS, FOLLOW_UP = DESIGN.cuts, DESIGN.follow_up
+#: Cuts of CSF pNFH in MIROCALS, pg/mL.
+CUTS = (750.0, 3700.0)
 STEP = 20.0
+FOLLOW_UP = 640.0
 
 
 def als_patients(simulator: Simulator) -> Patients:

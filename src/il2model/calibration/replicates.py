@@ -10,11 +10,11 @@ from ..solver.problem import Floats
 from ..streams import stream
 from ..trials.analysis import TrialData, hazard_ratios, interaction_model
 from ..trials.replicate import death_times, seen
-from .mirocals import NAMES, Arms, analyses
-from .progression import DESIGN
+from .mirocals import Arms, analyses
 
-#: Patients an arm of the trial.
-ARM = DESIGN.control.size
+#: Patients an arm of MIROCALS.
+ARM = 110
+NAMES = ("ln_hr_all", "ln_hr_low", "ln_hr_high", "ln_hr_main", "ln_hr_interaction", "dead", "dead_treated")
 
 
 def replicate(a: Arms, rng: np.random.Generator, per_arm: int = ARM) -> dict[str, float]:
@@ -32,7 +32,7 @@ def replicate(a: Arms, rng: np.random.Generator, per_arm: int = ARM) -> dict[str
 
 def trial_analyses(data: TrialData) -> dict[str, float]:
     """Return ln HR of all, low, high; main effect and interaction per 1,000 pg/mL; share dead by arm."""
-    ratios = hazard_ratios(data, cuts=DESIGN.cuts)
+    ratios = hazard_ratios(data)
     main, slope, _ = interaction_model(data)
     dead = [float(data.died[data.arm == k].mean()) for k in (0, 1)]
     return {

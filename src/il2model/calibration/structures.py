@@ -19,12 +19,10 @@ import numpy as np
 
 from ..solver.problem import Floats
 from ..streams import stream
-from ..trial_files import REFERENCE
-from ..trials.trial import Trial
+from ..trial_files import reference, reference_follow_up
 from .likelihood import joint_moments, log_likelihood
 from .mirocals import Trait
 from .problem import Problem, Structure
-from .progression import FOLLOW_UP
 from .sampler import SamplerOptions, optimize
 from .simulator import Size
 
@@ -43,8 +41,9 @@ IL2_STRUCTURES: tuple[Structure, ...] = (
         {"treg_niche_limit": ("uniform", {"low": 0.0, "high": 1.0})},
     ),
 )  # fmt: skip
-#: Days of the run-in, the middle of what the trial asked for.
-RUN_IN = 7 * sum(Trial.load(REFERENCE).eligibility["run_in"].values) / 2
+#: Days of follow-up of the trial, and of its run-in: the middle of what it asked for.
+FOLLOW_UP = reference_follow_up()
+RUN_IN = sum(reference().numbers("run_in", reference().rows("eligibility")["run_in"], "day")) / 2
 #: Of the treatment effect, judged by the trial.
 ALS_STRUCTURES: tuple[Structure, ...] = (
     Structure(),
@@ -140,6 +139,7 @@ def _recalibrated(stage: str, structure: Structure, size: Size, results: str | N
     from scipy.optimize import brentq
 
     from .mirocals import arms
+    from .progression import FOLLOW_UP
 
     base = Problem.pose(stage, size=size, results=results)
     table = base.table(np.zeros((1, len(base.coordinates))))
