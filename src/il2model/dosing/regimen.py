@@ -206,6 +206,11 @@ class Regimen:
         return tuple(d for d in self.doses if d.amount > 0)
 
     @property
+    def cycles(self) -> int:
+        """Runs of doses whose neighbours lie at most a day and a half apart."""
+        return len(_runs(self.given))
+
+    @property
     def last_time(self) -> float:
         """Day of the last dose or reset (0 if there is none)."""
         return max([d.time for d in self.given] + list(self.resets) + [0.0])

@@ -1,4 +1,4 @@
-"""The demo: arms of IMODALS and MIROCALS, one typical patient each."""
+"""The demo: the arms of two trials, one typical patient each."""
 
 from __future__ import annotations
 
@@ -11,33 +11,36 @@ import numpy as np
 
 from .._version import __version__
 from ..api import simulate
-from ..dosing.regimen import Regimen
 from ..plotting import panels
 from ..simulation.solution import Solution
+from ..trials.trial import Trial
 from .embed import embedded
 
-#: The arms of each trial: label and regimen.
-TRIALS: Mapping[str, tuple[float, tuple[tuple[str, str], ...]]] = {
-    "imodals": (85.0, (("placebo", "placebo"), ("1 MIU", "imodals-1miu"), ("2 MIU", "imodals-2miu"))),
-    "mirocals": (640.0, (("placebo", "placebo"), ("2 MIU", "mirocals"))),
-}
+#: The trials that are shown.
+TRIALS = ("imodals", "mirocals")
 IMMUNE = ("il2_plasma", "treg_count", "treg_percent", "treg_cd25", "nk_count", "eosinophil_count")
 DISEASE = ("plasma_ccl2", "csf_ccl2", "csf_pnfh", "plasma_nfl", "alsfrs_r", "survival")
-_FIGURES = (
-    ("first-week", "imodals", ("treg_count", "treg_percent", "il2_plasma", "plasma_ccl2"), (0.0, 14.0),
-     "The first two weeks: blood Treg dip after each injection and then rise; plasma CCL2 falls"),
-    ("imodals-immune", "imodals", IMMUNE, None, "IMODALS, three cycles: immune cells"),
-    ("imodals-disease", "imodals", DISEASE, None, "IMODALS, three cycles: inflammation, neurofilament, function"),
-    ("mirocals-immune", "mirocals", IMMUNE, None, "MIROCALS, 19 cycles: immune cells"),
-    ("mirocals-disease", "mirocals", DISEASE, None, "MIROCALS, 19 cycles: inflammation, neurofilament, survival"),
-)  # fmt: skip
+#: Stem, trial, observables, days that are shown (all by default) and title of each figure.
+_FIGURES: tuple[tuple[str, str, tuple[str, ...], tuple[float, float] | None, str], ...] = (
+    (
+        "first-week",
+        "imodals",
+        ("treg_count", "treg_percent", "il2_plasma", "plasma_ccl2"),
+        (0.0, 14.0),
+        "The first two weeks: blood Treg dip after each injection and then rise; plasma CCL2 falls",
+    ),
+    ("imodals-immune", "imodals", IMMUNE, None, "{trial}, {cycles} cycles: immune cells"),
+    ("imodals-disease", "imodals", DISEASE, None, "{trial}, {cycles} cycles: inflammation, neurofilament, function"),
+    ("mirocals-immune", "mirocals", IMMUNE, None, "{trial}, {cycles} cycles: immune cells"),
+    ("mirocals-disease", "mirocals", DISEASE, None, "{trial}, {cycles} cycles: inflammation, neurofilament, survival"),
+)
 
 
-def run_trial_arms(trial: str) -> dict[str, Solution]:
-    """Simulate the arms of a trial for the typical patient."""
-    until, arms = TRIALS[trial]
+def run_trial_arms(trial: Trial) -> dict[str, Solution]:
+    """Simulate the arms of a trial for the typical patient, until treatment and follow-up end."""
+    until = max(plan.length for plan in trial.arms.values() if plan.given)
     grid = np.unique(np.concatenate([np.arange(0, min(until, 30.0), 1 / 24), np.arange(0, until + 0.1, 0.25)]))
-    return {label: simulate(Regimen.named(name), until=until, save=grid) for label, name in arms}
+    return {name: simulate(plan, until=until, save=grid) for name, plan in trial.arms.items()}
 
 
 def _curves(arms: Mapping[str, Solution], ids: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -94,19 +97,22 @@ def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None
 
     folder.mkdir(parents=True, exist_ok=True)
     arms: dict[str, dict[str, Solution]] = {}
-    for trial in TRIALS:
-        progress(f"simulating {trial.upper()}")
-        arms[trial] = run_trial_arms(trial)
+    trials = {name: Trial.load(name) for name in TRIALS}
+    for trial, published in trials.items():
+        progress(f"simulating {published.name}")
+        arms[trial] = run_trial_arms(published)
         for label, solution in arms[trial].items():
             stem = f"{trial}-{label.replace(' ', '').lower()}"
             solution.to_xarray().to_netcdf(folder / f"{stem}.nc", engine="scipy")
             solution.to_dataframe([*IMMUNE, *DISEASE]).to_csv(folder / f"{stem}.csv", float_format="%.8g")
-    some = arms["mirocals"]["2 MIU"]
+    some = list(arms[TRIALS[-1]].values())[-1]
     note = "one typical patient per arm, not a cohort" + ("" if some.calibrated else "; uncalibrated parameters")
     figures = []
     for stem, trial, ids, zoom, title in _FIGURES:
         progress(f"drawing {stem}")
-        doses = [d.time for d in next(iter(reversed(arms[trial].values()))).regimens[0].given]
+        plan = list(trials[trial].arms.values())[-1]
+        title = title.format(trial=trials[trial].name, cycles=plan.cycles)
+        doses = [d.time for d in plan.given]
         figure = panels(_curves(arms[trial], ids), doses=doses, title=title, note=note, zoom=zoom)
         figure.savefig(folder / f"{stem}.png", dpi=150)
         names = ", ".join(arms[trial][next(iter(arms[trial]))].items[i].name for i in ids)
@@ -118,7 +124,8 @@ def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None
         rows=summary_rows(arms),
         calibrated=some.calibrated,
         version=__version__,
-        regimens=[(t.upper(), label, str(s.regimens[0])) for t, by in arms.items() for label, s in by.items()],
+        trials=[t.name for t in trials.values()],
+        regimens=[(t.name, label, str(plan)) for t in trials.values() for label, plan in t.arms.items()],
         manifest=json.dumps(dict(some.manifest), indent=1),
     )
     page.write_text(html, encoding="utf8")
