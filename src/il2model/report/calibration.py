@@ -15,14 +15,17 @@ from ..calibration.self_test import RANKED
 from ..endpoints import STAGES
 from ..errors import InputError
 from ..plotting.forest import forest, histograms, profiles
+from ..trial_files import REFERENCE
+from ..trials.design import TrialDesign
 from .embed import embedded
 
 Row = dict[str, Any]
-_TITLES = {
+#: What each stage is about; the trials are those of its targets.
+_WORDS = {
     "pk": "Pharmacokinetics",
-    "imodals": "Treg and receptors: IMODALS, DILT1D, DILfrequency",
-    "progression": "Natural course: ALS cohorts and the placebo arm of MIROCALS",
-    "mirocals": "Effect of IL-2 on death: MIROCALS",
+    "imodals": "Treg and receptors",
+    "progression": "Natural course",
+    "mirocals": "Effect of IL-2 on death",
 }
 
 
@@ -68,9 +71,14 @@ def write_report(folder: Path, page: Path, say: Callable[[str], None] = lambda t
     environment = Environment(loader=PackageLoader("il2model.report"), autoescape=select_autoescape())
     environment.filters["short"] = short
     html = environment.get_template("calibration.html").render(
-        stages=parts, version=__version__, ranks=_ranks(others["sampler"]), command=f"il2model report {folder.name}",
-        hr=_hazard_ratios(others["checks"]), **others,
-    )  # fmt: skip
+        stages=parts,
+        version=__version__,
+        ranks=_ranks(others["sampler"]),
+        command=f"il2model report {folder.name}",
+        hr=_hazard_ratios(others["checks"]),
+        trial=TrialDesign.of(REFERENCE),
+        **others,
+    )
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(html, encoding="utf8")
     return page
@@ -91,15 +99,19 @@ def _json(path: Path) -> Any:
 
 def _stage(home: Path, stage: str) -> Row:
     targets, parameters = read_table(home / "targets.csv"), read_table(home / "parameters.csv")
+    trials = ", ".join(dict.fromkeys(str(r["trial"]) for r in targets))
     details = _json(home / "diagnostics.json")
     manifest = _json(home / "manifest.json")
     figures = []
     for (what, unit, log), rows in _groups(targets).items():
         axis = "hazard ratio" if log else {"1": "share of patients", "percent": "%"}.get(unit, unit)
         figure = forest(
-            [_forest_row(r) for r in rows], title=f"{what}: published and predicted", axis=axis, log=log,
+            [_forest_row(r) for r in rows],
+            title=f"{what}: published and predicted",
+            axis=axis,
+            log=log,
             zero=1.0 if log else None,
-        )  # fmt: skip
+        )
         names = ", ".join(str(r["id"]) for r in rows)
         figures.append(
             {"data": embedded(figure), "alt": f"Published values with intervals beside prior and posterior: {names}."}
@@ -116,11 +128,17 @@ def _stage(home: Path, stage: str) -> Row:
             for key in ("published", "posterior_median", "posterior_q025", "posterior_q975"):
                 row[key] = math.exp(row[key])
     return {
-        "id": stage, "title": _TITLES[stage], "targets": targets, "parameters": parameters, "figures": figures,
-        "details": details, "manifest": json.dumps(manifest, indent=1), "effort": manifest.get("effort"),
+        "id": stage,
+        "title": f"{_WORDS[stage]}: {trials}",
+        "targets": targets,
+        "parameters": parameters,
+        "figures": figures,
+        "details": details,
+        "manifest": json.dumps(manifest, indent=1),
+        "effort": manifest.get("effort"),
         "timing": _json(home / "timing.json"),
         "informed": sum(v > 1 for v in details.get("singular_values", [])),
-    }  # fmt: skip
+    }
 
 
 def _groups(targets: list[Row]) -> Mapping[tuple[str, str, bool], list[Row]]:
@@ -144,10 +162,12 @@ def _forest_row(row: Row) -> Row:
         "prior": (scale(row["prior_q025"]), scale(row["prior_q975"])),
         "posterior": tuple(scale(row[k]) for k in ("posterior_q025", "posterior_median", "posterior_q975")),
         "published": (
-            scale(reach[0]) if se == se else se, scale(value), scale(reach[1]) if se == se else se,
+            scale(reach[0]) if se == se else se,
+            scale(value),
+            scale(reach[1]) if se == se else se,
         ),
         "check": row["use"] == "check",
-    }  # fmt: skip
+    }
 
 
 def _hazard_ratios(checks: Any) -> Row | None:
@@ -163,8 +183,10 @@ def _hazard_ratios(checks: Any) -> Row | None:
         }
         for r in rows
     ]
-    figure = forest(drawn, title="Trials of 2 x 110 patients: hazard ratios", axis="hazard ratio", log=True, zero=1.0)
-    return {"data": embedded(figure), "alt": "Replicate intervals of the hazard ratios beside the published values."}
+    figure = forest(drawn, title="Trials of the published size: hazard ratios", axis="hazard ratio", log=True, zero=1.0)
+    published = {r["id"]: r["published"] for r in rows}
+    alt = "Replicate intervals of the hazard ratios beside the published values."
+    return {"data": embedded(figure), "alt": alt, "published": published}
 
 
 def _ranks(sampler: Any) -> list[Row]:
@@ -176,9 +198,11 @@ def _ranks(sampler: Any) -> list[Row]:
         n = found["replicates"]
         law = binom(n, 1 / 8)
         figure = histograms(
-            found["histograms"], title=f"{_TITLES[stage]}: rank of the truth in {n} synthetic trials, {RANKED} draws",
-            expected=n / 8, band=(float(law.ppf(0.025)), float(law.ppf(0.975))),
-        )  # fmt: skip
+            found["histograms"],
+            title=f"{_WORDS[stage]}: rank of the truth in {n} synthetic trials, {RANKED} draws",
+            expected=n / 8,
+            band=(float(law.ppf(0.025)), float(law.ppf(0.975))),
+        )
         alt = f"Rank histograms of {len(found['histograms'])} coordinates; smallest corrected p {found['p_all']:.2f}."
         figures.append({"data": embedded(figure), "alt": alt, "stage": stage, **found})
     return figures
