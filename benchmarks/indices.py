@@ -17,7 +17,7 @@ import numpy as np
 from SALib.analyze import sobol
 from SALib.sample import sobol as design
 
-from il2model.sensitivity.indices import sobol_indices
+from il2model.sensitivity.methods.sobol import sobol_indices
 
 OUTPUTS, PARAMETERS, RESAMPLES, N, ROUNDS = 200, 25, 200, 1024, 3
 #: Outputs that SALib's loop is timed on; its time is proportional to them.

@@ -39,6 +39,7 @@ _HOMES = {
     "load_targets": "calibration.targets",
     "optimize": "planning.optimize",
     "power_study": "planning.power",
+    "run_study": "sensitivity.run",
     "run_trial": "trials.run",
     "sensitivities": "api",
     "simulate": "api",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from .planning.power import power_study as power_study
     from .population.cohort import Cohort as Cohort
     from .sensitivity.results import StudyResult as StudyResult
+    from .sensitivity.run import run_study as run_study
     from .sensitivity.study import SensitivityStudy as SensitivityStudy
     from .simulation.solution import Solution as Solution
     from .solver.problem import SolverOptions as SolverOptions

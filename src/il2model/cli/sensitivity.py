@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, SimulationError
+from ..sensitivity.methods import METHODS
 from .parsing import Parser, listed, tenths
 
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
     p: Parser = commands.add_parser("sensitivity", help="global sensitivity study, stored and resumable, with a report")
-    p.add_argument("--method", default="sobol", metavar="NAME", help="sobol, morris, fast, rbd_fast, delta, pawn, ...")
+    p.add_argument("--method", default="sobol", metavar="NAME", help=f"(default sobol) {', '.join(METHODS)}")
     p.add_argument("--n", type=int, default=256, metavar="N", help="base sample (sobol: a power of two; default 256)")
     p.add_argument("--seed", type=int, default=0, metavar="N", help="(default 0)")
     p.add_argument(
@@ -50,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ..report.sensitivity import write_sensitivity
     from ..sensitivity.precision import run_to_width
+    from ..sensitivity.run import run_study
     from ..sensitivity.study import SensitivityStudy
 
     if args.workers is not None and args.workers < 1:
@@ -67,18 +69,18 @@ def run(args: argparse.Namespace) -> int:
     if args.dask is not None:
         executor = _dask(args.dask)
     folder = Path(args.output)
-    keywords = {"policy": args.policy, "threads": args.workers, "executor": executor, "progress": tenths("rows")}
+    keywords = {"policy": args.policy, "workers": args.workers, "executor": executor, "progress": tenths("rows")}
     if args.until_width is not None:
-        result = run_to_width(study, args.until_width, folder, resume=args.resume, **keywords)
+        result = run_to_width(study, args.until_width, folder=folder, resume=args.resume, **keywords)
     else:
-        result = study.run(folder, resume=args.resume, **keywords)
+        result = run_study(study, folder=folder, resume=args.resume, **keywords)
     beside = {}
     for word, companion in {} if args.alone else result.study.companions().items():
         print(f"il2model: {word}", file=sys.stderr, flush=True)
-        policy = args.policy if args.policy == "refuse" or companion.method == "sobol" else "drop"
-        policy = "refuse" if companion.method == "oat" else policy
+        allowed = companion.how.policies
+        policy = next(p for p in (args.policy, "drop", "refuse") if p in allowed)
         try:
-            beside[word] = companion.run(folder / word, **(keywords | {"policy": policy}))
+            beside[word] = run_study(companion, folder=folder / word, **(keywords | {"policy": policy}))
         except SimulationError as error:
             print(f"il2model: note: {word} is left out: {error}", file=sys.stderr)
     page = write_sensitivity([(result, beside)], folder / "report.html")

@@ -30,6 +30,11 @@ def _finish(
         ax.spines[side].set_visible(False)
 
 
+def footnote(figure: Figure, text: str) -> None:
+    """Write a line below a figure: who is missing from its numbers."""
+    figure.supxlabel(text, fontsize=7, x=0.01, ha="left", wrap=True)
+
+
 def bars(
     names: Sequence[str],
     values: Floats,

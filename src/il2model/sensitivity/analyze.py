@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from .estimate import Estimated, estimate
+from .estimate import Estimated, check_policy, estimate
 from .method import Cube, Floats
-from .methods import method_named
+from .methods import METHODS, method_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +90,7 @@ def analyze(
         If rows failed and the policy is to refuse.
     """
     chosen = method_named(method)
+    check_policy(chosen, policy, tuple(METHODS.values()))
     ranges = {f"x{k}": (0.0, 1.0) for k in range(inputs)} if isinstance(inputs, int) else dict(inputs)
     for name, (low, high) in ranges.items():
         if not (np.isfinite([low, high]).all() and low < high):
@@ -101,11 +102,11 @@ def analyze(
     Y = np.asarray(function(X), float)
     Y = Y[:, None] if Y.ndim == 1 else Y
     if Y.ndim != 2 or len(Y) != len(X):
-        raise InputError(f"The function returns shape {Y.shape} for {len(X)} points; it must be (row,) or (row, output).")
+        raise InputError(
+            f"The function returns shape {Y.shape} for {len(X)} points; it must be (row,) or (row, output)."
+        )
     names = [f"y{k}" for k in range(Y.shape[1])]
-    found = estimate(
-        chosen, cube, points, Y, outputs=names, policy=policy, seed=seed, second_order=second_order
-    )
+    found = estimate(chosen, cube, points, Y, outputs=names, policy=policy, seed=seed, second_order=second_order)
     return Analysis(**vars(found), method=method, inputs=tuple(ranges), X=X, Y=Y)
 
 

@@ -82,7 +82,7 @@ def estimate(
         If too few rows are left.
     """
     check_policy(method, policy)
-    bad: Flags = ~np.isfinite(Y).all(axis=1)
+    bad: Flags = np.asarray(~np.isfinite(Y).all(axis=1))
     notes: list[str] = []
 
     def one(X: Floats, Y: Floats) -> Indices:

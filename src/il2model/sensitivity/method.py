@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..streams import derived_seed, stream
 
 Floats = NDArray[np.float64]
 #: Indices by name, each (input, output); NAME_half is the half-width of the 95 % interval of NAME.
@@ -37,13 +38,17 @@ class Cube:
 class Design(Protocol):
     """Makes the points of a design, (row, input), from one seed."""
 
-    def __call__(self, cube: Cube, n: int, seed: int, *, second_order: bool) -> Floats: ...
+    def __call__(self, cube: Cube, n: int, seed: int, *, second_order: bool) -> Floats:
+        """Return the points."""
+        ...
 
 
 class Estimate(Protocol):
     """Estimates indices from points (row, input) and finite outputs (row, output); NaN where an output is constant."""
 
-    def __call__(self, cube: Cube, X: Floats, Y: Floats, seed: int, *, second_order: bool) -> Indices: ...
+    def __call__(self, cube: Cube, X: Floats, Y: Floats, seed: int, *, second_order: bool) -> Indices:
+        """Return the indices by name."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +85,8 @@ class Look:
         Label of its axis.
     in_units : bool
         It has the unit of the output.
-    beside : str, optional
-        An index drawn beside it.
+    beside : (str, str, str), optional
+        An index drawn beside it, the words for it, and those for the leading one.
     relative : bool
         It is no share: against time, each value is divided by the largest at that time.
     plane : tuple of str, optional
@@ -92,7 +97,7 @@ class Look:
 
     axis: str
     in_units: bool = False
-    beside: str | None = None
+    beside: tuple[str, str, str] | None = None
     relative: bool = False
     plane: tuple[str, str] | None = None
     points: bool = True
@@ -169,14 +174,14 @@ class Method:
         return np.asarray(np.clip(X, cube.edge, 1 - cube.edge), dtype=float)
 
 
-def derived_seed(seed: int) -> int:
+def library_seed(seed: int) -> int:
     """Return a seed above zero: a seed of 0 is a seed, which libraries would take for none."""
-    return int(np.random.default_rng(seed).integers(1, 2**31))
+    return int(stream(seed, "design").integers(1, 2**31))
 
 
-def legacy_stream(seed: int) -> np.random.RandomState:
-    """Return a private generator of the kind that SALib's estimators seed for the whole process."""
-    return np.random.RandomState(seed + 1)
+def estimator_stream(seed: int) -> np.random.RandomState:
+    """Return a generator of its own, of the kind that SALib's estimators seed for the whole process."""
+    return np.random.RandomState(derived_seed(seed, "estimator"))
 
 
 def constant_outputs(Y: Floats) -> NDArray[np.bool_]:
@@ -189,10 +194,12 @@ def latin_design(cube: Cube, n: int, seed: int, *, second_order: bool = False) -
     """Return a Latin hypercube, for methods that take any rows."""
     from SALib.sample import latin
 
-    return np.asarray(latin.sample(cube.salib, n, seed=derived_seed(seed)))
+    return np.asarray(latin.sample(cube.salib, n, seed=library_seed(seed)))
 
 
-def each_output(Y: Floats, inputs: int, names: tuple[str, ...], one: Callable[[Floats], Mapping[str, Floats]]) -> Indices:
+def each_output(
+    Y: Floats, inputs: int, names: tuple[str, ...], one: Callable[[Floats], Mapping[str, Floats]]
+) -> Indices:
     """Estimate output by output; NaN where one has no variance."""
     masked = constant_outputs(Y)
     found = {name: np.full((inputs, Y.shape[1]), np.nan) for name in names}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
+from ..runs import Executor, Progress
 from .results import StudyResult
+from .run import run_study
 from .study import SensitivityStudy
 
 #: Largest base sample of the precision stop.
@@ -17,26 +17,47 @@ MOST = 2**16
 
 
 def run_to_width(
-    study: SensitivityStudy, width: float, directory: str | Path | None, *, most: int = MOST, **keywords: Any
+    study: SensitivityStudy,
+    width: float,
+    *,
+    most: int = MOST,
+    policy: str = "refuse",
+    folder: str | Path | None = None,
+    resume: bool = True,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> StudyResult:
-    """Run a Sobol study with n, 2n, 4n, ... until every total index has a half-width below `width`.
+    """Run a study with n, 2n, 4n, ... until every leading index has a half-width below `width`.
 
-    Rows of a smaller design are the first of a larger one (one seed, nested), so nothing is run twice.
+    Rows of a smaller design are the first of a larger one (one seed, nested), so nothing is run twice
+    where there is a folder.
+
+    Parameters
+    ----------
+    study : SensitivityStudy
+        Of a method with nested designs: sobol.
+    width : float
+        Between 0 and 1.
+    most : int
+        Largest n.
+    policy, folder, resume, workers, executor, progress
+        As in `run_study`.
 
     Raises
     ------
     InputError
-        If the method is not sobol, or the width is not between 0 and 1.
+        If the designs are not nested, or the width is not between 0 and 1.
     """
-    if study.method != "sobol":
+    if not study.how.nested:
         raise InputError(f"The precision stop serves sobol, whose designs are nested; {study.method} is not.")
     if not 0 < width < 1:
         raise InputError(f"The width is {width}; it must lie between 0 and 1.")
-    resume = keywords.pop("resume", True)
     while True:
-        result = study.run(directory, resume=resume, **keywords)
-        worst = float(np.nanmax(result.indices["ST_half"]))
-        if worst <= width or study.n >= most:
+        result = run_study(
+            study, policy=policy, folder=folder, resume=resume, workers=workers, executor=executor, progress=progress
+        )
+        half = result.main()[2]
+        if half is None or np.isnan(half).all() or np.nanmax(half) <= width or study.n >= most:
             return result
-        study = replace(study, n=2 * study.n)
-        resume = True
+        study, resume = study.replace(n=2 * study.n), True

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..method import Cube, Floats, Indices, Look, Method, Needs, each_output, latin_design, legacy_stream
+from ..method import Cube, Floats, Indices, Look, Method, Needs, each_output, estimator_stream, latin_design
 
 RESAMPLES = 50
 #: Points at which densities are compared.
@@ -25,7 +25,7 @@ def estimate(cube: Cube, X: Floats, Y: Floats, seed: int, *, second_order: bool)
     """Return delta (bias reduced, resamples balanced over the input) and the first order, with intervals."""
 
     def one(y: Floats) -> dict[str, Floats]:
-        rng = legacy_stream(seed)
+        rng = estimator_stream(seed)
         found = np.array([_input(x, y, rng) for x in X.T])
         return dict(zip(("delta", "delta_half", "S1", "S1_half"), found.T, strict=True))
 

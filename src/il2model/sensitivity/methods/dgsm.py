@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...uncertainty.coordinates import sobol_points
-from ..method import RESAMPLES, Cube, Floats, Indices, Look, Method, Needs, derived_seed, each_output, legacy_stream
+from ..method import RESAMPLES, Cube, Floats, Indices, Look, Method, Needs, each_output, estimator_stream, library_seed
 
 #: Step of a finite difference on the unit cube.
 STEP = 1e-3
@@ -17,7 +17,7 @@ def design(cube: Cube, n: int, seed: int, *, second_order: bool) -> Floats:
     SALib's design ignores the seed, and its steps vanish at the ends of a range.
     """
     d = cube.inputs
-    base = cube.edge + (1 - 2 * cube.edge) * sobol_points(n, d, derived_seed(seed))
+    base = cube.edge + (1 - 2 * cube.edge) * sobol_points(n, d, library_seed(seed))
     X = np.repeat(base, d + 1, axis=0)
     for j in range(d):
         X[j + 1 :: d + 1, j] += np.where(base[:, j] < 0.5, STEP, -STEP)
@@ -33,7 +33,7 @@ def estimate(cube: Cube, X: Floats, Y: Floats, seed: int, *, second_order: bool)
     points = X.reshape(-1, d + 1, d)
 
     def one(y: Floats) -> dict[str, Floats]:
-        rng = legacy_stream(seed)
+        rng = estimator_stream(seed)
         runs = y.reshape(-1, d + 1)
         base = np.ascontiguousarray(runs[:, 0])
         n = len(base)

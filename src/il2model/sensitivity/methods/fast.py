@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...errors import InputError
-from ..method import Cube, Floats, Indices, Look, Method, Needs, derived_seed, each_output
+from ..method import Cube, Floats, Indices, Look, Method, Needs, each_output, library_seed
 
 #: Harmonics that are counted.
 HARMONICS = 4
@@ -18,7 +18,7 @@ def design(cube: Cube, n: int, seed: int, *, second_order: bool) -> Floats:
     """Return SALib's design: a search curve for each input."""
     from SALib.sample import fast_sampler
 
-    return np.asarray(fast_sampler.sample(cube.salib, n, M=HARMONICS, seed=derived_seed(seed)))
+    return np.asarray(fast_sampler.sample(cube.salib, n, M=HARMONICS, seed=library_seed(seed)))
 
 
 def estimate(cube: Cube, X: Floats, Y: Floats, seed: int, *, second_order: bool) -> Indices:
@@ -55,7 +55,7 @@ METHOD = Method(
     leading="ST",
     design=design,
     estimate=estimate,
-    look=Look(axis="share of the variance", beside="S1"),
+    look=Look(axis="share of the variance", beside=("S1", "first order", "total")),
     needs=Needs(counts="rows for each", least=lambda inputs: 4 * HARMONICS**2 + 1),
     notes=_notes,
 )

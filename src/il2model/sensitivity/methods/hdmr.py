@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..method import Cube, Floats, Indices, Look, Method, Needs, each_output, latin_design, legacy_stream
+from ..method import Cube, Floats, Indices, Look, Method, Needs, each_output, estimator_stream, latin_design
 
 #: Random subsets of rows, and rows of each.
 SUBSETS, ROWS = 10, 300
@@ -23,7 +23,7 @@ def estimate(cube: Cube, X: Floats, Y: Floats, seed: int, *, second_order: bool)
     basis = _splines((X - X.min(axis=0)) / (X.max(axis=0) - X.min(axis=0)))
 
     def one(y: Floats) -> dict[str, Floats]:
-        order = np.argsort(legacy_stream(seed).rand(len(y), SUBSETS), axis=0)[:ROWS]
+        order = np.argsort(estimator_stream(seed).rand(len(y), SUBSETS), axis=0)[:ROWS]
         shares = np.stack([_shares(basis[rows], y[rows]) for rows in order.T], axis=-1)
         return {name: np.array([np.mean(v) for v in values]) for name, values in zip(("ST", "Sa", "Sb"), shares)}
 

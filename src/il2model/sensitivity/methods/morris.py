@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..method import RESAMPLES, Cube, Floats, Indices, Look, Method, Needs, constant_outputs, derived_seed
+from ...streams import stream
+from ..method import RESAMPLES, Cube, Floats, Indices, Look, Method, Needs, constant_outputs, library_seed
 
 #: Levels of the grid.
 LEVELS = 8
@@ -14,7 +15,7 @@ def design(cube: Cube, n: int, seed: int, *, second_order: bool) -> Floats:
     """Return SALib's trajectories: each row moves one input."""
     from SALib.sample import morris
 
-    return np.asarray(morris.sample(cube.salib, n, num_levels=LEVELS, seed=derived_seed(seed)))
+    return np.asarray(morris.sample(cube.salib, n, num_levels=LEVELS, seed=library_seed(seed)))
 
 
 def estimate(cube: Cube, X: Floats, Y: Floats, seed: int, *, second_order: bool) -> Indices:
@@ -50,7 +51,7 @@ def elementary_effects(X: Floats, Y: Floats, *, resamples: int = 1000, seed: int
     np.put_along_axis(effects, moved[:, :, None], np.diff(Y.reshape(n, d + 1, m), axis=1) / size, axis=1)
     distance = np.abs(effects).reshape(n, -1)
     mean, sd = distance.mean(axis=0), distance.std(axis=0, ddof=1)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=resamples) / n
+    weights = stream(seed, "resample").multinomial(n, np.full(n, 1 / n), size=resamples) / n
     # about the mean: the variance of a resample is a difference of squares
     centred = distance - mean
     shift = weights @ centred

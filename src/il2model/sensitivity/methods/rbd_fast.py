@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...streams import derived_seed
 from ..method import Cube, Floats, Indices, Look, Method, Needs, each_output, latin_design
 
 #: Harmonics that are counted.
@@ -15,7 +16,7 @@ def estimate(cube: Cube, X: Floats, Y: Floats, seed: int, *, second_order: bool)
     from SALib.analyze import rbd_fast
 
     def one(y: Floats) -> dict[str, Floats]:
-        r = rbd_fast.analyze(cube.salib, X, y, M=HARMONICS, num_resamples=50, seed=seed + 1)
+        r = rbd_fast.analyze(cube.salib, X, y, M=HARMONICS, num_resamples=50, seed=derived_seed(seed, "estimator"))
         return {"S1": np.asarray(r["S1"], float), "S1_half": np.asarray(r["S1_conf"], float)}
 
     return each_output(Y, cube.inputs, ("S1", "S1_half"), one)

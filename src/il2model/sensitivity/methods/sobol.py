@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...streams import stream
 from ..method import RESAMPLES, Cube, Floats, Indices, Look, Method, Needs, constant_outputs
 
 #: Resamples of a second-order index, at most.
@@ -49,7 +50,7 @@ class SobolIndices:
 
 def design(cube: Cube, n: int, seed: int, *, second_order: bool) -> Floats:
     """Return Saltelli's design on scrambled Sobol points: n * (d + 2) rows, n * (2 d + 2) with second order."""
-    return saltelli_design(n, cube, second_order, np.random.default_rng(seed))
+    return saltelli_design(n, cube, second_order, stream(seed, "sobol"))
 
 
 def saltelli_design(n: int, cube: Cube, second: bool, rng: np.random.Generator) -> Floats:
@@ -112,7 +113,7 @@ def _blocks(Y: Floats, d: int, second: bool, resamples: int, seed: int) -> _Bloc
     N = len(A)
     both = np.concatenate([A, B])
     centre, scale = both.mean(axis=0), np.where(both.std(axis=0) > 0, both.std(axis=0), 1.0)
-    counts = np.random.default_rng(seed).multinomial(N, np.full(N, 1 / N), size=resamples).astype(float) / N
+    counts = stream(seed, "resample").multinomial(N, np.full(N, 1 / N), size=resamples).astype(float) / N
     weights = np.vstack([np.full((1, N), 1 / N), counts])
     return _Blocks((A - centre) / scale, (B - centre) / scale, AB, BA, centre, scale, weights)
 
@@ -195,7 +196,7 @@ METHOD = Method(
     leading="ST",
     design=design,
     estimate=estimate,
-    look=Look(axis="share of the variance", beside="S1"),
+    look=Look(axis="share of the variance", beside=("S1", "first order", "total")),
     needs=Needs(power_of_two=True, counts="base points"),
     policies=("refuse", "bound"),
     nested=True,

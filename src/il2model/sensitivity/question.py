@@ -1,0 +1,142 @@
+"""The question of a study: outputs of a model under a regimen, and the parameters they may depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..dosing.regimen import Regimen
+from ..endpoints.registry import CONTRASTS
+from ..errors import InputError, unknown_name
+from ..parameters import ParameterSet, load_parameters
+from ..solver.kernel import Kernel, builtin_kernel, kernel_of
+from .calendar import visits
+from .outputs import Output, is_series, resolve
+
+if TYPE_CHECKING:
+    from ..model.assembly import Model
+
+#: Patients of a cohort that every row is judged on.
+PATIENTS = 128
+#: Relative tolerance of a run: of the survival difference it costs 3e-5, of a spread of 0.1.
+RTOL = 1e-4
+
+
+def _regimen(given: str | Regimen) -> Regimen:
+    return Regimen.named(given) if isinstance(given, str) else given
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is run for every row of a study; its fields are those of `SensitivityStudy`."""
+
+    outputs: Sequence[str]
+    parameters: Sequence[str] | None = None
+    regimen: str | Regimen | None = None
+    control: str | Regimen = "placebo"
+    until: float | None = None
+    times: Sequence[float] = ()
+    patients: int = PATIENTS
+    rtol: float = RTOL
+    base: ParameterSet | None = None
+    model: Model | None = None
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__  # sequences become tuples, so that equal questions are equal
+        put(self, "outputs", (self.outputs,) if isinstance(self.outputs, str) else tuple(self.outputs))
+        put(self, "times", tuple(float(t) for t in self.times))
+        if self.parameters is not None:
+            put(self, "parameters", tuple(self.parameters))
+        if not 1 <= self.days <= 3650:
+            raise InputError(f"until is {self.days} days; it must lie from 1 to 3650.")
+        bad = [t for t in self.times if not 0 <= t <= self.days]
+        if bad:
+            raise InputError(f"The time {bad[0]:g} lies outside 0 to {self.days:g} days.")
+        if self.patients < 2:
+            raise InputError("A cohort needs at least 2 patients.")
+        if self.compares and not all(name in CONTRASTS for name in self.outputs):
+            raise InputError("Differences between arms need a study of their own: they run a cohort for every row.")
+        if self.model is not None and self.base is None:
+            raise InputError("A study of another model needs its parameters: give them as base.")
+        if self.model is not None and self.compares:
+            raise InputError("Differences between arms need the built-in model: it alone has a population.")
+        _ = self.inputs, self.columns
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel to a worker without what can be computed there."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        """The compiled model."""
+        return builtin_kernel() if self.model is None else kernel_of(self.model)
+
+    @cached_property
+    def values(self) -> ParameterSet:
+        """What is not varied."""
+        return self.base if self.base is not None else load_parameters()
+
+    @cached_property
+    def columns(self) -> tuple[Output, ...]:
+        """The outputs, one per column of the results."""
+        series = [o for o in self.outputs if is_series(o)]
+        times = tuple(self.times) or (visits(self.plan, self.days) if series else ())
+        columns = resolve(self.outputs, times, self.kernel)
+        for c in columns:
+            if c.observable not in self.kernel.blueprint.observables:
+                raise InputError(f"{c.name} is read off {c.observable}, which the model does not observe.")
+        return columns
+
+    @property
+    def compares(self) -> bool:
+        """Whether the outputs are differences between arms."""
+        return any(name in CONTRASTS for name in self.outputs)
+
+    @property
+    def days(self) -> float:
+        """Length of the simulated course, day."""
+        return float(self.until if self.until is not None else 640.0 if self.compares else 85.0)
+
+    @cached_property
+    def plan(self) -> Regimen:
+        """The doses of the (treated) arm."""
+        default = Regimen() if self.model is not None else "mirocals" if self.compares else "imodals-2miu"
+        return _regimen(self.regimen if self.regimen is not None else default).until(self.days)
+
+    @cached_property
+    def control_plan(self) -> Regimen:
+        """The doses of the control arm."""
+        return _regimen(self.control).until(self.days)
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """The varied parameters, in order."""
+        records = self.values.records
+        known = {p.id for p in self.kernel.blueprint.parameters}
+        if self.parameters is None:
+            return tuple(i for i, r in records.items() if not r.fixed and (i in known or self.compares))
+        for id in self.parameters:
+            if id not in records:
+                raise unknown_name("parameter", id, records)
+            if records[id].fixed:
+                raise InputError(f"{id} is fixed: it has no prior to vary it over.")
+            if id not in known and not self.compares:
+                raise InputError(f"{id} acts between patients; only differences between arms depend on it.")
+        if len(set(self.parameters)) < len(self.parameters):
+            raise InputError("A parameter is named twice.")
+        return tuple(self.parameters)
+
+    @property
+    def groups(self) -> dict[str, tuple[int, ...]]:
+        """Columns of the inputs by mechanism."""
+        found: dict[str, list[int]] = {}
+        for k, id in enumerate(self.inputs):
+            found.setdefault(self.values.record(id).mechanism, []).append(k)
+        return {name: tuple(columns) for name, columns in found.items()}
+
+    @property
+    def simulations(self) -> int:
+        """Simulated patients of one row."""
+        return 2 * self.patients if self.compares else 1
