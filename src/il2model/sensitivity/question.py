@@ -110,19 +110,24 @@ class Question:
         """The doses of the control arm."""
         return _regimen(self.control).until(self.days)
 
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Every parameter with a prior that the outputs can depend on."""
+        known = {p.id for p in self.kernel.blueprint.parameters}
+        return tuple(i for i, r in self.values.records.items() if not r.fixed and (i in known or self.compares))
+
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The varied parameters, in order."""
-        records = self.values.records
-        known = {p.id for p in self.kernel.blueprint.parameters}
         if self.parameters is None:
-            return tuple(i for i, r in records.items() if not r.fixed and (i in known or self.compares))
+            return self.candidates
+        records = self.values.records
         for id in self.parameters:
             if id not in records:
                 raise unknown_name("parameter", id, records)
             if records[id].fixed:
                 raise InputError(f"{id} is fixed: it has no prior to vary it over.")
-            if id not in known and not self.compares:
+            if id not in self.candidates:
                 raise InputError(f"{id} acts between patients; only differences between arms depend on it.")
         if len(set(self.parameters)) < len(self.parameters):
             raise InputError("A parameter is named twice.")

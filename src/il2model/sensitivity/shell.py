@@ -13,7 +13,7 @@ def command(study: SensitivityStudy, policy: str = "refuse") -> str:
         return "From Python: il2model.SensitivityStudy.load of this folder's study.json."
     words = ["il2model sensitivity", f"--method {study.method}", f"--n {study.n}", f"--seed {study.seed}"]
     words.append(f"--outputs {','.join(study.outputs)}")
-    if study.inputs != study.replace(parameters=None).inputs:
+    if study.inputs != study.candidates:
         words.append(f"--parameters {','.join(study.inputs)}")
     for name, value, default in (
         ("regimen", study.regimen, None),
