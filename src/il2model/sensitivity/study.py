@@ -132,7 +132,7 @@ class SensitivityStudy(Question):
     def key(self) -> Mapping[str, Any]:
         """What a row's result depends on, whatever the size of the design, as plain data."""
         return {
-            "verb": "run_study",
+            "verb": "study",
             "model": self.kernel.blueprint.fingerprint,
             "parameter_set": self.values.fingerprint(),
             "parameters": list(self.inputs),
