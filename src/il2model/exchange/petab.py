@@ -14,6 +14,8 @@ from pathlib import Path
 from .._version import __version__
 from ..calibration.targets import Target, load_targets
 from ..dosing.regimen import Regimen
+from ..endpoints.endpoint import Course
+from ..endpoints.registry import TARGETED
 from ..errors import InputError
 from ..model.assembly import builtin
 from ..parameters import Distribution, ParameterSet, load_parameters
@@ -25,21 +27,15 @@ from .sbml import to_sbml
 
 _STAGES = ("pk", "imodals")
 _MECHANISMS = ("il2_pk", "receptors", "treg")
-#: Endpoints that are a value at a time: formula, noise distribution, name.
-_POINTS: Mapping[str, tuple[str, str, str]] = {
-    "treg_points": (
-        "treg_percent - treg_share_untreated + imodals_drift", "normal", "change of Treg % of CD4, points"
-    ),
-    "treg_gain": (
-        "100 * (treg_percent - treg_share_untreated) / treg_share_untreated", "normal",
-        "change of Treg % of CD4, % of baseline",
-    ),
-    "cd25_change": (
-        "100 * (treg_cd25 - treg_cd25_untreated) / treg_cd25_untreated", "normal",
-        "change of CD25 per Treg, % of baseline",
-    ),
-    "il2_level": ("il2_plasma / pm_per_iu_ml", "log-normal", "plasma IL-2, IU/mL"),
-}  # fmt: skip
+#: The law of the noise, by the form of a target.
+_LAWS: Mapping[str, str] = {"normal": "normal", "lognormal": "log-normal"}
+
+
+def _formula(t: Target) -> str | None:
+    """Return the formula of a target that PEtab can hold: a value of one patient at one time; None of any other."""
+    endpoint = TARGETED[t.endpoint]
+    alone = len(t.arms) == 1 and t.day is not None and t.use == "fit" and t.form in _LAWS
+    return endpoint.formula if alone and isinstance(endpoint, Course) else None
 
 
 def to_petab(values: ParameterSet | None = None) -> dict[str, str]:
@@ -50,8 +46,7 @@ def to_petab(values: ParameterSet | None = None) -> dict[str, str]:
     left: list[Target] = []
     for stage in _STAGES:
         for t in targets.of(stage):
-            point = t.endpoint in _POINTS and len(t.arms) == 1 and t.day is not None and t.use == "fit"
-            (chosen if point else left).append(t)
+            (left if _formula(t) is None else chosen).append(t)
     arms = list(dict.fromkeys(t.arms[0] for t in chosen))
     conditions, experiments = _experiments({a: targets.arms[a] for a in arms}, chosen, values)
     free = [i for i in values.records if not values.record(i).fixed and values.record(i).mechanism in _MECHANISMS]
@@ -134,12 +129,19 @@ def _experiments(
 
 
 def _observables(chosen: Sequence[Target]) -> str:
-    head = ("observableId", "observableName", "observableFormula", "noiseFormula", "noiseDistribution",
-            "noisePlaceholders")  # fmt: skip
+    head = (
+        *("observableId", "observableName", "observableFormula"),
+        *("noiseFormula", "noiseDistribution", "noisePlaceholders"),
+    )
+    laws: dict[str, str] = {}
     rows = []
-    for endpoint in dict.fromkeys(t.endpoint for t in chosen):
-        text, law, name = _POINTS[endpoint]
-        rows.append((endpoint, name, text, f"se_{endpoint}", law, f"se_{endpoint}"))
+    for t in chosen:
+        law, noise = _LAWS[t.form], f"se_{t.endpoint}"
+        if t.endpoint not in laws:
+            rows.append((t.endpoint, TARGETED[t.endpoint].meaning, _formula(t), noise, law, noise))
+        elif law != laws[t.endpoint]:
+            raise InputError(f"{t.id} is {law} and other targets of {t.endpoint} are not; PEtab has one law for both.")
+        laws[t.endpoint] = law
     return _table(head, rows)
 
 
@@ -149,8 +151,10 @@ def _measurements(chosen: Sequence[Target]) -> str:
 
 
 def _parameters(free: Sequence[str], values: ParameterSet) -> str:
-    head = ("parameterId", "parameterName", "lowerBound", "upperBound", "nominalValue", "estimate",
-            "priorDistribution", "priorParameters")  # fmt: skip
+    head = (
+        *("parameterId", "parameterName", "lowerBound", "upperBound", "nominalValue", "estimate"),
+        *("priorDistribution", "priorParameters"),
+    )
     model = builtin()
     rows: list[tuple[object, ...]] = []
     for id in free:
@@ -162,8 +166,10 @@ def _parameters(free: Sequence[str], values: ParameterSet) -> str:
         rows.append((id, r.name, repr(low), repr(high), repr(values[id] * scale), "true", prior, numbers))
     drift = load_targets().nuisances["imodals_drift"].prior
     low, high = (drift["mean"] + k * drift["sd"] for k in (-5, 5))
-    rows.append(("imodals_drift", "change of Treg % common to the arms", low, high, drift["mean"], "true", "normal",
-                 f"{drift['mean']:g};{drift['sd']:g}"))  # fmt: skip
+    prior = f"{drift['mean']:g};{drift['sd']:g}"
+    rows.append(
+        ("imodals_drift", "change of Treg % common to the arms", low, high, drift["mean"], "true", "normal", prior)
+    )
     pm = values["il2_amount_per_miu"] / 1e6 * 1e3  # pmol per MIU to pmol/L per IU/mL
     rows.append(("pm_per_iu_ml", "pM in one IU/mL", "", "", repr(pm), "false", "", ""))
     return _table(head, rows)
@@ -183,9 +189,10 @@ def _prior(prior: Distribution | None, scale: float, low: float, high: float) ->
 
 def _readme(chosen: Sequence[Target], left: Sequence[Target], free: Sequence[str], values: ParameterSet) -> str:
     others = [
-        f"- `{i}`: {values.record(i).prior}" for i in free
+        f"- `{i}`: {values.record(i).prior}"
+        for i in free
         if (p := values.record(i).prior) is None or p.kind not in ("lognormal", "normal", "uniform")
-    ]  # fmt: skip
+    ]
     parts = [
         f"# IL-2 half of il2model {__version__}, PEtab 2.0\n",
         "A published mean is set against the typical patient, and parameters are numbers of the typical patient. Doses",
