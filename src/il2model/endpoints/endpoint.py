@@ -204,8 +204,19 @@ class Analysis(Endpoint):
 
 @dataclass(frozen=True, kw_only=True)
 class Test(Endpoint):
-    """A test that decides a trial: columns of its statistic and its p, and the sign that favours the treated arm."""
+    """A test that decides a trial.
+
+    Parameters
+    ----------
+    statistic, p : str
+        Results of a replicate.
+    sign : int
+        Of the statistic, where the treated arm does better.
+    score : bool
+        Whether the statistic is a normal score, from which a sample size follows.
+    """
 
     statistic: str
     p: str
     sign: int
+    score: bool = True

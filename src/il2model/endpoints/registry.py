@@ -80,6 +80,15 @@ _ENTRIES: tuple[Endpoint, ...] = (
     ),
     Test(id="log_rank", unit="1", meaning="log-rank test", statistic="log_rank_z", p="log_rank_p", sign=-1),
     Test(id="cafs", unit="1", meaning="function and survival (CAFS)", statistic="cafs_z", p="cafs_p", sign=1),
+    Test(
+        id="slope",
+        unit="point/month",
+        meaning="slope of ALSFRS-R (Welch)",
+        statistic="slope_difference",
+        p="slope_p",
+        sign=1,
+        score=False,
+    ),
 )
 
 
@@ -110,7 +119,7 @@ OUTPUTS: Mapping[str, Course] = MappingProxyType(
 CONTRASTS: Mapping[str, Contrast] = MappingProxyType({i: e for i, e in ENDPOINTS.items() if isinstance(e, Contrast)})
 #: What a search of regimens may bound, by observable: the cohort's median of the largest value.
 LIMITS: Mapping[str, Course] = MappingProxyType({e.observable: e for e in OUTPUTS.values() if "limit" in e.uses})
-#: What a power study may decide by.
+#: What a trial may be decided by.
 TESTS: Mapping[str, Test] = MappingProxyType({i: e for i, e in ENDPOINTS.items() if isinstance(e, Test)})
 
 

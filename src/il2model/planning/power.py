@@ -17,10 +17,9 @@ from ..parameters import ParameterSet, load_parameters
 from ..runs import Executor, Progress, RunOptions, ordered
 from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
-from ..statistics import log_rank
 from ..store import Block, BlockStore
 from ..streams import checked_seed, derived_seed, stream
-from ..trials.analysis import TrialData, cafs
+from ..trials.analysis import COMPUTED, TrialData
 from ..trials.design import TrialDesign
 from ..trials.recipe import PoolRecipe, design_key, forget_pools, parameter_key
 from ..trials.replicate import draw_trial
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Range = tuple[float, float] | None
+#: Tests whose statistic is a normal score.
+ENDPOINTS = tuple(id for id, test in TESTS.items() if test.score)
 #: Trials that one task runs and one file holds.
 BLOCK = 50
 
@@ -41,7 +42,7 @@ def power_study(
     *,
     cuts: Sequence[Range] | None = None,
     sizes: Sequence[int] = (110, 200, 300, 400),
-    endpoints: Sequence[str] = tuple(TESTS),
+    endpoints: Sequence[str] = ENDPOINTS,
     replicates: int = 200,
     seed: int = 0,
     draws: int | None = None,
@@ -159,8 +160,8 @@ def default_cuts(design: TrialDesign) -> tuple[Range, ...]:
 
 def _check(sizes: Sequence[int], endpoints: Sequence[str], replicates: int) -> None:
     for endpoint in endpoints:
-        if endpoint not in TESTS:
-            raise unknown_name("endpoint", endpoint, TESTS)
+        if endpoint not in ENDPOINTS:
+            raise unknown_name("endpoint", endpoint, ENDPOINTS)
     if not sizes or min(sizes) < 2:
         raise InputError("A trial needs at least 2 patients an arm.")
     if len(set(sizes)) < len(sizes):
@@ -243,11 +244,8 @@ def _work(task: _Task) -> Block:
 
 def _test(data: TrialData, endpoint: str) -> tuple[float, float]:
     """Return z, above 0 where the treated do better, and p."""
-    if endpoint == "log_rank":
-        rows = data.arm <= 1
-        z, p = log_rank(data.time[rows], data.died[rows], data.arm[rows] == 1)
-        return -z, p
-    return cafs(data)
+    z, p = COMPUTED[endpoint](data)
+    return TESTS[endpoint].sign * z, p
 
 
 def _table(

@@ -6,7 +6,7 @@ mixed model of ALSFRS-R is that of statsmodels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -128,8 +128,14 @@ def survival_analyses(data: TrialData, arm: int = 1, cuts: tuple[float, float] |
     rows = (data.arm == 0) | (data.arm == arm)
     others = np.c_[treated, pnfh / 1000, data.covariates["alsfrs_r"][rows], data.covariates["age"][rows]]
     results["adjusted_all"] = float(cox(time, died, others).coefficients[0])
-    z, p = log_rank(time, died, treated == 1)
+    z, p = log_rank_test(data, arm)
     return results | {"log_rank_z": z, "log_rank_p": p}
+
+
+def log_rank_test(data: TrialData, arm: int = 1) -> tuple[float, float]:
+    """Return z of the log-rank test, below 0 where the arm does better than the control, and p."""
+    rows = (data.arm == 0) | (data.arm == arm)
+    return log_rank(data.time[rows], data.died[rows], data.arm[rows] == arm)
 
 
 def slopes(data: TrialData, observable: str = "alsfrs_r") -> Floats:
@@ -251,3 +257,11 @@ def responders(data: TrialData, observable: str = "treg_percent", visit: int = 1
             for k in arms
         ]
     )
+
+
+#: How each test of the registry is computed on the data of one trial: its statistic and p.
+COMPUTED: Mapping[str, Callable[[TrialData], tuple[float, float]]] = {
+    "log_rank": log_rank_test,
+    "cafs": cafs,
+    "slope": slope_difference,
+}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..dosing.regimen import Regimen
+from ..endpoints.assays import ASSAYS, AssayError, check_assays
 from ..errors import InputError, unknown_name
 from ..trial_files import REFERENCE, reference_cuts
 from .trial import Trial
@@ -24,16 +25,6 @@ PROCESSES: Mapping[str, str] = {
     "ccl2_recruitment": "recruitment of microglia by CCL2",
     "debris_activation": "activation of microglia by debris",
 }
-#: Residual SD of a measurement: relative (CV) or absolute, by observable; assumed but for ALSFRS-R.
-ASSAYS: Mapping[str, tuple[str, float]] = {
-    "alsfrs_r": ("sd", 1.75),  # residual of a joint model of PRO-ACT (Rooney 2020)
-    "svc": ("sd", 5.0),
-    "treg_percent": ("cv", 0.05),
-    "plasma_ccl2": ("cv", 0.10),
-    "csf_pnfh": ("cv", 0.10),
-    "plasma_nfl": ("cv", 0.10),
-}
-MEASURED = tuple(ASSAYS)
 
 
 @dataclass(frozen=True)
@@ -148,7 +139,7 @@ class TrialDesign:
     stratify: str | None = None
     looks: tuple[float, ...] = ()
     alpha: float = 0.05
-    assays: Mapping[str, tuple[str, float]] = field(default_factory=lambda: dict(ASSAYS))
+    assays: Mapping[str, AssayError] = field(default_factory=lambda: dict(ASSAYS))
     cuts: tuple[float, float] = field(default_factory=reference_cuts)
     trial: Trial | None = field(default=None, repr=False)
 
@@ -178,11 +169,7 @@ class TrialDesign:
         for look in self.looks:
             if not 0 < look < self.follow_up:
                 raise InputError(f"The look on day {look:g} must lie within the follow-up of {self.follow_up:g} days.")
-        for id, (kind, size) in self.assays.items():
-            if id not in ASSAYS:
-                raise unknown_name("measured observable", id, ASSAYS)
-            if kind not in ("sd", "cv") or not 0 <= size < 100:
-                raise InputError(f"The assay error of {id} is ('sd' or 'cv', a size from 0); got ({kind!r}, {size}).")
+        check_assays(self.assays)
 
     @property
     def control(self) -> Arm:

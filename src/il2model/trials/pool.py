@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..dosing.regimen import Regimen
+from ..endpoints.assays import MEASURED
 from ..errors import InputError, SimulationError, warn_incomplete
 from ..parameters import ParameterSet, load_parameters
 from ..population.cohort import Cohort
@@ -15,7 +16,7 @@ from ..runs import RunOptions
 from ..simulation.cohort import Task, solve_cohort
 from ..solver.problem import Floats, Ints, SolverOptions
 from ..streams import keyed_uniforms
-from .design import MEASURED, PROCESSES, Arm, TrialDesign
+from .design import PROCESSES, Arm, TrialDesign
 
 #: Days between the points of a survival curve.
 STEP = 8.0

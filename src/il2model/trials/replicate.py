@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..endpoints.assays import MEASURED, measure
 from ..solver.problem import Floats, Ints
 from ..statistics import log_rank
 from .analysis import (
@@ -20,7 +21,7 @@ from .analysis import (
     slope_difference,
     survival_analyses,
 )
-from .design import MEASURED, TrialDesign
+from .design import TrialDesign
 from .pool import Pool
 
 HAYBITTLE = 3.2905  # |z| of p = 0.001
@@ -94,10 +95,8 @@ def _measure(
     gone = planned[None, :] > seen_until[:, None]
     measured = {}
     for id in MEASURED:
-        kind, size = design.assays.get(id, ("sd", 0.0))
         truth = pool.markers[id][arm, who]
-        noise = rng.standard_normal(truth.shape)
-        value = truth + size * noise if kind == "sd" else truth * np.exp(size * noise - size**2 / 2)
+        value = measure(truth, design.assays.get(id, ("sd", 0.0)), rng.standard_normal(truth.shape))
         measured[id] = np.where(gone, np.nan, value)
     return np.where(gone, np.nan, days), measured
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..endpoints.registry import TESTS
 from ..errors import unknown_name
 from ..solver.problem import Floats
 from ..values import same_fields
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-#: Tests, and the statistic whose sign says which arm does better.
-_BETTER = {"log_rank_p": ("log_rank_z", -1), "cafs_p": ("cafs_z", 1), "slope_p": ("slope_difference", 1)}
+#: Tests by their p.
+_BY_P = {test.p: test for test in TESTS.values()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -109,9 +110,8 @@ class TrialResult:
     def power(self, name: str = "log_rank_p") -> tuple[float, float]:
         """Return the share of replicates with a p below alpha in favour of the arm, and its standard error."""
         p = self[name] < self.design.alpha
-        if name in _BETTER:
-            column, sign = _BETTER[name]
-            p &= sign * self[column] > 0
+        if name in _BY_P:
+            p &= _BY_P[name].sign * self[_BY_P[name].statistic] > 0
         share = float(p.mean())
         return share, float(np.sqrt(share * (1 - share) / len(p)))
 

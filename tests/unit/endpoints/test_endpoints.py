@@ -179,3 +179,37 @@ def test_a_search_leaves_a_failed_patient_out_of_both_arms_and_says_so(monkeypat
     some = module.optimize(**arguments).table
     assert (some["left_out"] == 1).all()
     assert np.isfinite(some["survival_difference"]).all()
+
+
+def test_every_test_of_the_registry_is_computed_on_a_trial_under_its_own_name():
+    import il2model as il2
+    from il2model.endpoints.registry import TESTS
+    from il2model.streams import stream
+    from il2model.trials.analysis import COMPUTED
+    from il2model.trials.pool import build_pool
+    from il2model.trials.replicate import analyse, draw_trial
+
+    design = il2.TrialDesign.named("mirocals")
+    data = draw_trial(build_pool(design, 60, seed=1), design, stream(1, "power", 0, 0, 0))
+    results = analyse(data, design)
+    assert set(COMPUTED) == set(TESTS)
+    for id, test in TESTS.items():
+        assert COMPUTED[id](data) == (results[test.statistic], results[test.p]), id
+        assert np.isfinite(COMPUTED[id](data)).all()
+
+
+def test_a_formula_for_export_is_the_number_that_the_reduction_reads():
+    import il2model as il2
+    from il2model.endpoints.endpoint import Course
+
+    values = il2.load_parameters()
+    solution = il2.simulate(il2.Regimen.named("imodals-2miu").until(5.0), until=5.0, save=np.linspace(0, 5, 61))
+    known = {i: float(solution.values(i)[0, -1]) for i in ("treg_percent", "treg_cd25", "il2_plasma")}
+    known |= {i: values[i] for i in ("treg_share_untreated", "treg_cd25_untreated")}
+    known |= {"imodals_drift": 0.0, "pm_per_iu_ml": values["il2_amount_per_miu"] / 1e3}
+    with_formula = [e for e in TARGETED.values() if isinstance(e, Course) and e.formula]
+    assert len(with_formula) >= 4
+    for e in with_formula:
+        course = solution.values(e.observable, e.course_unit) if e.course_unit else solution.values(e.observable)
+        read = e.read(solution.time, course[:1], 5.0)[0]
+        assert eval(e.formula, {}, known) == pytest.approx(read, rel=1e-6), e.id

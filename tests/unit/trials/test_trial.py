@@ -10,10 +10,11 @@ from scipy.stats import norm
 
 import il2model as il2
 from il2model.cli.main import main
+from il2model.endpoints.assays import MEASURED
 from il2model.errors import InputError
 from il2model.statistics import cox
 from il2model.trials.analysis import TrialData, cafs, mixed_model, slope_difference, slopes, survival_analyses
-from il2model.trials.design import MEASURED, Agent, Arm, TrialDesign, Visit
+from il2model.trials.design import Agent, Arm, TrialDesign, Visit
 from il2model.trials.pool import Pool, build_pool, enriched_cohort
 from il2model.trials.replicate import draw_trial
 from il2model.trials.run import run_trial
