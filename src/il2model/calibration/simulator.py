@@ -92,8 +92,10 @@ class Simulator:
             precision=precision,
             batch=True,
         )
-        found: dict[str, dict[str, Floats]] = {}
+        seen: dict[str, dict[str, Floats]] = {}
         for i, arm in enumerate(arms):
             part = slice(i * len(rows), (i + 1) * len(rows))
-            found[arm if isinstance(arm, str) else str(arm.name)] = {id: course[id][part] for id in ids}
-        return found
+            # by row in memory: sums over time must not depend on how the solver lays out its lanes
+            mine = {id: np.ascontiguousarray(course[id][part]) for id in ids}
+            seen[arm if isinstance(arm, str) else str(arm.name)] = mine
+        return seen
