@@ -13,11 +13,13 @@ from il2model.calibration.mirocals import Trait
 from il2model.calibration.problem import Problem
 from il2model.calibration.simulator import Size
 from il2model.calibration.targets import load_targets
+from il2model.dosing.regimen import Regimen
 from il2model.endpoints import reductions as r
 from il2model.endpoints.endpoint import Endpoint
 from il2model.endpoints.registry import TARGETED, by_id
 from il2model.endpoints.reported import STAGES
 from il2model.errors import InputError, UnknownNameError
+from il2model.parameters import load_parameters
 from il2model.resources import data_dir
 
 ARM = {"pk": "piscitelli", "imodals": "imodals_2miu"}
@@ -28,10 +30,9 @@ def asked(endpoint, day=None):
     """A target of an endpoint, made from one that ships."""
     some = next(t for t in load_targets().targets.values() if t.form == "normal")
     arms = (ARM[endpoint.stage],) if endpoint.needs_arm else ()
-    return replace(
-        some, id=endpoint.id, stage=endpoint.stage, endpoint=endpoint.id, arms=arms, drift=None, noise=None, joint=None,
-        day=(DAY[endpoint.stage] if endpoint.needs_day else None) if day is None else day,
-    )  # fmt: skip
+    own = DAY[endpoint.stage] if endpoint.needs_day else None
+    plain = replace(some, arms=arms, drift=None, noise=None, joint=None, day=own if day is None else day)
+    return replace(plain, id=endpoint.id, stage=endpoint.stage, endpoint=endpoint.id)
 
 
 def predicted(stage, targets):
@@ -162,23 +163,35 @@ def test_the_lists_name_what_the_verbs_take():
 def test_a_search_leaves_a_failed_patient_out_of_both_arms_and_says_so(monkeypatch):
     from il2model import optimize
     from il2model.planning import optimize as module
-    from il2model.simulation.solution import Solution
 
     arguments = {"patients": 6, "generations": 1, "draws": 0, "until": 200.0, "seed": 3}
     whole = optimize(**arguments).table
     assert (whole["left_out"] == 0).all()
-    values = Solution.values
+    seen = module._Panel.seen
 
-    def without_one(self, id, unit=None):
-        found = np.array(values(self, id, unit) if unit else values(self, id))
-        if any(d.amount > 0 for p in self.regimens for d in p.given):
-            found[0] = np.nan
-        return found
+    def without_one(self, plan):
+        ends, peaks = seen(self, plan)
+        if plan.given:
+            ends = np.where(np.arange(len(ends)) == 0, np.nan, ends)
+        return ends, peaks
 
-    monkeypatch.setattr(Solution, "values", without_one)
+    monkeypatch.setattr(module._Panel, "seen", without_one)
     some = module.optimize(**arguments).table
     assert (some["left_out"] == 1).all()
     assert np.isfinite(some["survival_difference"]).all()
+    row = some.iloc[-1]
+    candidate = (float(row["amount"]), int(row["days"]), int(row["every"]))
+    panel = module._Panel(
+        objective="survival_difference",
+        limits=(),
+        until=200.0,
+        patients=6,
+        seed=3,
+        parameters=load_parameters(),
+        workers=None,
+    )
+    treated, control = (seen(panel, p)[0][1:].mean() for p in (panel.regimen(candidate), Regimen.named("placebo")))
+    assert row["survival_difference"] == pytest.approx(treated - control, abs=1e-12)
 
 
 def test_every_test_of_the_registry_is_computed_on_a_trial_under_its_own_name():
