@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -21,12 +21,14 @@ from ..manifest import manifest, versions
 from ..solver.problem import Floats
 from ..store import digest, write_atomic
 from ..streams import stream
+from ..trials.trial import Trial
 from ..uncertainty.coordinates import Coordinates
 from ..uncertainty.posterior import Posterior
 from .diagnostics import PROFILE, convergence, informed_directions, jacobian, profiles, verdict
 from .problem import Problem, Structure
 from .sampler import Chains, Optimum, SamplerOptions, optimize, sample
 from .simulator import Size
+from .targets import Source, load_targets
 
 Say = Callable[[str], None]
 #: Draws kept of each ensemble.
@@ -77,7 +79,7 @@ def fit_stage(
     seed: int = 1,
     resume: bool = False,
     workers: int | None = None,
-    targets: str | None = None,
+    targets: Source | Iterable[Source] | None = None,
     say: Say = lambda text: None,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Posterior:
@@ -133,16 +135,22 @@ def _timing(home: Path, seconds: float) -> None:
 
 
 def design_hash(problem: Problem) -> str:
-    """Return a hash of the likelihood: model, start values, targets, sizes, earlier draws."""
+    """Return a hash of the likelihood: model, start values, targets and their arms, sizes, earlier draws.
+
+    Arms count where they are not those of the trials that ship.
+    """
     changed = {k: v for k, v in vars(problem.structure).items() if v != getattr(Structure(), k)}
     published = [{k: v for k, v in vars(t).items() if k not in ("note", "source", "file")} for t in problem.fitted]
     joints = [problem.targets.joints[j] for j in sorted({t.joint for t in problem.fitted if t.joint})]
+    shipped = load_targets().arms
+    arms = {a: problem.simulator.arms[a].doses for t in problem.fitted for a in t.arms}
     parts = [
         problem.simulator.kernel.blueprint.fingerprint, repr(_numbers(problem)),
         repr(problem.simulator.size), repr(published), repr(changed), repr(problem.coordinates),
         *(repr((j.members, j.correlation.tolist(), j.given, j.given_correlation)) for j in joints),
         *(repr(problem.map.priors[i]) for i in problem.map.ids),
         *(sha256(e.values.tobytes()).hexdigest() for e in problem.earlier),
+        *(repr((a, doses)) for a, doses in arms.items() if a not in shipped or doses != shipped[a].doses),
     ]  # fmt: skip
     return digest(*parts)
 
@@ -396,7 +404,7 @@ def calibrate(
     seed: int = 1,
     resume: bool = False,
     workers: int | None = None,
-    targets: str | Path | None = None,
+    targets: Source | Iterable[Source] | None = None,
     say: Say = lambda text: None,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> dict[str, Posterior]:
@@ -416,8 +424,9 @@ def calibrate(
         Keep the stages that are done and go on from the checkpoints.
     workers : int, optional
         Processes; the draws do not depend on it.
-    targets : path, optional
-        A folder of target files of your own.
+    targets : path, name, Trial, or several of them, optional
+        A folder of trial files of your own, a file, or the name of a trial; the trials that ship by default.
+        `[*Trial.names(), "mine.toml"]` adds one to them.
     say, progress : callables
         `say(sentence)`; `progress(stage, done, total)` in steps of the sampler.
 
@@ -432,10 +441,11 @@ def calibrate(
         if stage not in STAGES:
             raise unknown_name("stage", stage, (*STAGES, "all"))
     folder = Path(output)
+    chosen = targets if targets is None or isinstance(targets, str | Path | Trial) else tuple(targets)
     return {
         stage: fit_stage(
             stage, folder, EFFORTS["quick" if quick else "full"], seed=seed, resume=resume, workers=workers,
-            targets=None if targets is None else str(targets), say=say, progress=progress,
+            targets=chosen, say=say, progress=progress,
         )
         for stage in STAGES
         if stage in wanted

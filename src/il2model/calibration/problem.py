@@ -8,7 +8,7 @@ thus enters as it is, with all its correlations, through one coordinate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ from . import imodals, mirocals, pk, progression
 from .likelihood import log_likelihood
 from .needs import check_courses
 from .simulator import Simulator, Size
-from .targets import Target, Targets, load_targets
+from .targets import Source, Target, Targets, load_targets
 
 Predict = Callable[[Simulator, Mapping[str, Floats], tuple[Target, ...], mirocals.Trait], dict[str, Floats]]
 
@@ -122,7 +122,7 @@ class Problem:
         *,
         size: Size | None = None,
         structure: Structure | None = None,
-        targets: str | Path | None = None,
+        targets: Source | Iterable[Source] | None = None,
         results: str | Path | None = None,
         parameters: ParameterSet | None = None,
     ) -> Problem:
@@ -133,8 +133,8 @@ class Problem:
         stage : {'pk', 'imodals', 'progression', 'mirocals'}
         size : Size, optional
         structure : Structure, optional
-        targets : path, optional
-            Folder of target files; those that ship by default.
+        targets : path, name, Trial, or several of them, optional
+            Of these trials; of those that ship by default.
         results : path, optional
             Where the earlier stages were stored; those that ship by default.
 

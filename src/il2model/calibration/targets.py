@@ -23,6 +23,7 @@ from ..endpoints.reported import STAGES
 from ..errors import InputError, UnitError, unknown_name
 from ..parameters.record import Distribution, distribution
 from ..trial_files import Row, TrialFile, read_trial, reference, trial_names
+from ..trials.trial import Trial
 from ..units import factor
 
 #: Factor on the standard error by status of the estimate.
@@ -121,7 +122,8 @@ class Targets:
         return tuple(dict.fromkeys(named))
 
 
-Source = str | Path
+#: A trial that ships, by name; a file or folder of files of one's own, by path; or a trial that was loaded.
+Source = str | Path | Trial
 
 
 def load_targets(source: Source | Iterable[Source] | None = None) -> Targets:
@@ -129,7 +131,7 @@ def load_targets(source: Source | Iterable[Source] | None = None) -> Targets:
 
     Parameters
     ----------
-    source : path, name, or several of them, optional
+    source : path, name, Trial, or several of them, optional
         A folder of trial files, a file, or the name of a trial that ships; by default every
         trial that ships. `[*Trial.names(), "mine.toml"]` adds a trial of one's own to them.
 
@@ -172,15 +174,17 @@ def load_targets(source: Source | Iterable[Source] | None = None) -> Targets:
     )
 
 
-def _sources(source: Source | Iterable[Source] | None) -> list[Source]:
+def _sources(source: Source | Iterable[Source] | None) -> list[str | Path]:
     """Return the files or names that a source means, in order."""
     if source is None:
         return list(trial_names())
+    if isinstance(source, Trial):
+        return [source.path]
     if not isinstance(source, str | Path):
         return [one for some in source for one in _sources(some)]
     if not Path(source).is_dir():
         return [source]
-    files: list[Source] = list(sorted(Path(source).glob("*.toml")))
+    files: list[str | Path] = list(sorted(Path(source).glob("*.toml")))
     if not files:
         raise InputError(f"There are no trial files (*.toml) in {source}.")
     return files

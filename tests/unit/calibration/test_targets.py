@@ -141,3 +141,15 @@ use = "fit"
     found = load_targets(folder)
     assert found.targets["mine_day8"].form == "normal"
     assert len(found.arms["mine"].given) == 5
+
+
+def test_a_fit_belongs_to_the_arms_of_its_targets(tmp_path):
+    """Another dose in a trial file of one's own is another fit, though every published number is the same."""
+    from il2model.calibration.fit import design_hash
+    from il2model.calibration.problem import Problem
+
+    own = tmp_path / "own.toml"
+    shutil.copy(data_dir("calibration") / "trials" / "pk.toml", own)
+    assert design_hash(Problem.pose("pk", targets=own)) == design_hash(Problem.pose("pk"))
+    own.write_text(own.read_text().replace('amount = "15 MIU"', 'amount = "14 MIU"', 1))
+    assert design_hash(Problem.pose("pk", targets=[own])) != design_hash(Problem.pose("pk"))
