@@ -11,6 +11,9 @@ import numpy as np
 
 from .._version import __version__
 from ..api import simulate
+from ..endpoints.endpoint import Course
+from ..endpoints.panels import DISEASE, FIRST_DAYS, IMMUNE
+from ..endpoints.registry import ENDPOINTS
 from ..plotting import panels
 from ..simulation.solution import Solution
 from ..trials.trial import Trial
@@ -18,14 +21,20 @@ from .embed import embedded
 
 #: The trials that are shown.
 TRIALS = ("imodals", "mirocals")
-IMMUNE = ("il2_plasma", "treg_count", "treg_percent", "treg_cd25", "nk_count", "eosinophil_count")
-DISEASE = ("plasma_ccl2", "csf_ccl2", "csf_pnfh", "plasma_nfl", "alsfrs_r", "survival")
+#: Columns of the page's table: name, endpoint, the day it is read at (None: the end), and how it is printed.
+_COLUMNS = (
+    ("dip", "treg_dip", 2.0, "{:+.0f} %"),
+    ("treg", "treg_points", 7.0, "{:+.2f} points"),
+    ("ccl2", "ccl2_change", 7.0, "{:+.0f} %"),
+    ("alsfrs", "alsfrs_r_end", None, "{:.1f}"),
+    ("survival", "survival_end", None, "{:.3f}"),
+)
 #: Stem, trial, observables, days that are shown (all by default) and title of each figure.
 _FIGURES: tuple[tuple[str, str, tuple[str, ...], tuple[float, float] | None, str], ...] = (
     (
         "first-week",
         "imodals",
-        ("treg_count", "treg_percent", "il2_plasma", "plasma_ccl2"),
+        FIRST_DAYS,
         (0.0, 14.0),
         "The first two weeks: blood Treg dip after each injection and then rise; plasma CCL2 falls",
     ),
@@ -54,33 +63,22 @@ def _curves(arms: Mapping[str, Solution], ids: tuple[str, ...]) -> list[dict[str
 
 def summary_rows(arms: Mapping[str, Mapping[str, Solution]]) -> list[dict[str, str]]:
     """Return the numbers of the page's table, computed from the runs."""
-
-    def at(solution: Solution, id: str, day: float) -> float:
-        return float(solution.values(id)[0][int(np.argmin(np.abs(solution.time - day)))])
-
-    def change(value: float, digits: int) -> str:
-        text = f"{value:+.{digits}f}"
-        return text[1:] if float(text) == 0 else text
-
     rows = []
     for trial, by_label in arms.items():
         for label, s in by_label.items():
-            end = float(s.time[-1])
-            points = at(s, "treg_percent", 7.0) - at(s, "treg_percent", 0.0)
-            ccl2 = 100 * (at(s, "plasma_ccl2", 7.0) / at(s, "plasma_ccl2", 0.0) - 1)
-            dip = 100 * (float(np.min(s.values("treg_count")[0][s.time <= 2])) / at(s, "treg_count", 0.0) - 1)
-            rows.append(
-                {
-                    "arm": f"{trial.upper()}, {label}",
-                    "dip": f"{change(dip, 0)} %",
-                    "treg": f"{change(points, 2)} points",
-                    "ccl2": f"{change(ccl2, 0)} %",
-                    "end": f"{end:g}",
-                    "alsfrs": f"{at(s, 'alsfrs_r', end):.1f}",
-                    "survival": f"{at(s, 'survival', end):.3f}",
-                }
-            )
+            row = {"arm": f"{trial.upper()}, {label}", "end": f"{s.time[-1]:g}"}
+            for column, name, day, text in _COLUMNS:
+                e = ENDPOINTS[name]
+                assert isinstance(e, Course)
+                row[column] = _printed(text, float(e.read(s.time, s.values(e.observable), day)[0]))
+            rows.append(row)
     return rows
+
+
+def _printed(text: str, value: float) -> str:
+    """Return a number as the table shows it; what rounds to zero has no sign."""
+    shown = text.format(value)
+    return shown[1:] if float(shown.split()[0]) == 0 and shown[0] in "+-" else shown
 
 
 def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None) -> Path:

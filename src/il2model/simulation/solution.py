@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..dosing.regimen import Regimen
+from ..endpoints.panels import SHOWN
 from ..errors import InputError, UnitError, unknown_name
 from ..solver.axis import Item
 from ..solver.problem import Floats, Ints, Status
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-#: The observables of the figures, in reading order.
-SHOWN = (
-    "il2_plasma",
-    "treg_percent",
-    "plasma_ccl2",
-    "csf_pnfh",
-    "alsfrs_r",
-    "survival",
-)
 _DAY = {"units": "day", "long_name": "time since the first planned dose"}
 
 
