@@ -87,11 +87,17 @@ def replicate_rows(problem: Problem, table: Floats, label: str) -> list[dict[str
         share = float((x < t.estimate - 1e-9).mean() + 0.5 * (np.abs(x - t.estimate) <= 1e-9).mean())
         rows.append(
             {
-                "version": label, "id": t.id, "published": t.text(t.estimate), "q025": t.text(float(low)),
-                "median": t.text(float(middle)), "q975": t.text(float(high)), "percentile": share,
-                "inside": bool(low <= t.estimate <= high), "without_estimate": int(len(table) - len(x)),
+                "version": label,
+                "id": t.id,
+                "published": t.text(t.estimate),
+                "q025": t.text(float(low)),
+                "median": t.text(float(middle)),
+                "q975": t.text(float(high)),
+                "percentile": share,
+                "inside": bool(low <= t.estimate <= high),
+                "without_estimate": int(len(table) - len(x)),
             }
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -140,10 +146,8 @@ def check_fit(
     some = posterior.table(posterior.pick(draws, seed))
     table = trial_replicates(problem, some, replicates, seed)
     capped = trial_replicates(problem, some, replicates, seed, Trait(pnfh_cap=6000.0))
-    none = {
-        **some, "inflammatory_damage_max": np.full(draws, 1e-9), "hazard_inflammation": np.zeros(draws),
-        "effector_damage": np.zeros(draws),
-    }  # fmt: skip
+    effects = ("hazard_inflammation", "effector_damage")
+    none = {**some, "inflammatory_damage_max": np.full(draws, 1e-9), **dict.fromkeys(effects, np.zeros(draws))}
     null = trial_replicates(problem, none, replicates, seed)
     found["replicates"] = [
         *replicate_rows(problem, table, "model"),

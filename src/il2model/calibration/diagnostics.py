@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..solver.problem import Floats
-from .likelihood import joint_moments
+from .likelihood import LAWS, joint_moments
 from .problem import Posed, Problem
 from .sampler import log_posterior
 
@@ -124,29 +124,10 @@ def jacobian(problem: Problem, z: Floats, step: float = 1e-2) -> tuple[Floats, t
     predicted = problem.predict(table)
     rows, names = [], []
     for t in problem.fitted:
-        if t.joint is not None:
-            continue
-        x = predicted[t.id]
-        if t.form == "lognormal":
-            x = np.log(x) / (t.weight * t.se)
-        elif t.form == "normal":
-            x = x / (t.weight * t.se)
-        elif t.form == "sd":
-            assert t.n is not None
-            x = np.log(x) * np.sqrt(2 * (t.n - 1)) / t.weight
-        elif t.form == "binomial":
-            n = t.counts[1]
-            x = x / np.sqrt(t.estimate * (1 - t.estimate) / n)
-        elif t.form == "multinomial":
-            n = sum(t.counts)
-            for k, count in enumerate(t.counts[:-1]):
-                rows.append(x[:, k] / np.sqrt(count / n * (1 - count / n) / n))
-                names.append(f"{t.id} {k + 1}")
-            continue
-        else:
-            continue
-        rows.append(x)
-        names.append(t.id)
+        if t.joint is None:
+            for suffix, x in LAWS[t.form].scaled(t, predicted[t.id]).items():
+                rows.append(x)
+                names.append(f"{t.id}{suffix}")
     for joint in {t.joint: problem.targets.joints[t.joint] for t in problem.fitted if t.joint}.values():
         mean, covariance = joint_moments(joint, problem.targets, predicted)
         white = np.linalg.solve(np.linalg.cholesky(covariance), mean.T)

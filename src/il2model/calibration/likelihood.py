@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,25 @@ from .targets import Joint, Target, Targets
 
 Floats = NDArray[np.float64]
 _TINY = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """How published numbers of a form scatter around their prediction.
+
+    Parameters
+    ----------
+    log_density : callable
+        (target, predictions (set,) or (set, class)) -> (set,)
+    draw : callable
+        (target, one prediction, generator) -> the target with numbers drawn from the law.
+    scaled : callable
+        (target, predictions) -> {suffix of the name: predictions in units of the standard error}.
+    """
+
+    log_density: Callable[[Target, Floats], Floats]
+    draw: Callable[[Target, Floats, np.random.Generator], Target]
+    scaled: Callable[[Target, Floats], dict[str, Floats]]
 
 
 def log_density(target: Target, predicted: Floats) -> Floats:
@@ -22,28 +42,54 @@ def log_density(target: Target, predicted: Floats) -> Floats:
     distance in units of 10 % where not.
     """
     with np.errstate(all="ignore"):
-        if target.form in ("normal", "lognormal"):
-            se = target.weight * target.se
-            x = (
-                np.log(predicted) - np.log(target.estimate)
-                if target.form == "lognormal"
-                else predicted - target.estimate
-            )
-            return np.asarray(-0.5 * (x / se) ** 2 - np.log(se) - 0.5 * np.log(2 * np.pi))
-        if target.form == "sd":
-            assert target.n is not None
-            nu = (target.n - 1) / target.weight**2
-            ratio = target.estimate**2 / predicted**2
-            return np.asarray(0.5 * nu * (np.log(ratio) - ratio + 1))
-        if target.form == "binomial":
-            events, n = target.counts
-            p = np.clip(predicted, _TINY, 1 - _TINY)
-            return np.asarray(_counts(np.stack([p, 1 - p], axis=-1), np.array([events, n - events])))
-        if target.form == "multinomial":
-            return _counts(predicted, np.array(target.counts))
-        sign = 1.0 if target.form == "at least" else -1.0
-        short = np.maximum(sign * (target.estimate - predicted) / abs(target.estimate), 0.0)
-        return np.asarray(-0.5 * (short / 0.1) ** 2)
+        return LAWS[target.form].log_density(target, predicted)
+
+
+def _error(t: Target) -> float:
+    return t.weight * t.se
+
+
+def _freedom(t: Target) -> int:
+    assert t.n is not None
+    return t.n - 1
+
+
+def _gauss(t: Target, x: Floats) -> Floats:
+    se = _error(t)
+    return np.asarray(-0.5 * (x / se) ** 2 - np.log(se) - 0.5 * np.log(2 * np.pi))
+
+
+def _of_sd(t: Target, predicted: Floats) -> Floats:
+    ratio = t.estimate**2 / predicted**2
+    return np.asarray(0.5 * (_freedom(t) / t.weight**2) * (np.log(ratio) - ratio + 1))
+
+
+def _draw_sd(t: Target, value: Floats, rng: np.random.Generator) -> Target:
+    nu = _freedom(t) / t.weight**2
+    return replace(t, estimate=float(value * np.sqrt(rng.chisquare(nu) / nu)))
+
+
+def _of_share(t: Target, predicted: Floats) -> Floats:
+    events, n = t.counts
+    p = np.clip(predicted, _TINY, 1 - _TINY)
+    return _counts(np.stack([p, 1 - p], axis=-1), np.array([events, n - events]))
+
+
+def _draw_share(t: Target, value: Floats, rng: np.random.Generator) -> Target:
+    n = t.counts[1]
+    k = int(rng.binomial(n, float(np.clip(value, 0, 1))))
+    return replace(t, counts=(k, n), estimate=k / n)
+
+
+def _draw_classes(t: Target, value: Floats, rng: np.random.Generator) -> Target:
+    p = np.clip(value, 0, None)
+    return replace(t, counts=tuple(int(c) for c in rng.multinomial(sum(t.counts), p / p.sum())))
+
+
+def _scaled_classes(t: Target, predicted: Floats) -> dict[str, Floats]:
+    n = sum(t.counts)
+    shares = [count / n for count in t.counts[:-1]]
+    return {f" {k + 1}": predicted[:, k] / np.sqrt(p * (1 - p) / n) for k, p in enumerate(shares)}
 
 
 def _counts(p: Floats, counts: NDArray[np.int64]) -> Floats:
@@ -51,6 +97,47 @@ def _counts(p: Floats, counts: NDArray[np.int64]) -> Floats:
 
     constant = gammaln(counts.sum() + 1) - gammaln(counts + 1).sum()
     return np.asarray(constant + (counts * np.log(np.clip(p, _TINY, 1.0))).sum(axis=-1))
+
+
+def _bound(sign: float) -> Law:
+    def density(t: Target, predicted: Floats) -> Floats:
+        short = np.maximum(sign * (t.estimate - predicted) / abs(t.estimate), 0.0)
+        return np.asarray(-0.5 * (short / 0.1) ** 2)
+
+    # what is known is the bound: another trial would have published the same, and it has no standard error
+    return Law(log_density=density, draw=lambda t, value, rng: t, scaled=lambda t, predicted: {})
+
+
+#: The law of each form of a target.
+LAWS: Mapping[str, Law] = {
+    "normal": Law(
+        log_density=lambda t, x: _gauss(t, x - t.estimate),
+        draw=lambda t, value, rng: replace(t, estimate=float(value + t.weight * t.se * rng.standard_normal())),
+        scaled=lambda t, x: {"": x / _error(t)},
+    ),
+    "lognormal": Law(
+        log_density=lambda t, x: _gauss(t, np.log(x) - np.log(t.estimate)),
+        draw=lambda t, value, rng: replace(t, estimate=float(value * np.exp(_error(t) * rng.standard_normal()))),
+        scaled=lambda t, x: {"": np.log(x) / _error(t)},
+    ),
+    "sd": Law(
+        log_density=_of_sd,
+        draw=_draw_sd,
+        scaled=lambda t, x: {"": np.log(x) * np.sqrt(2 * _freedom(t)) / t.weight},
+    ),
+    "binomial": Law(
+        log_density=_of_share,
+        draw=_draw_share,
+        scaled=lambda t, x: {"": x / np.sqrt(t.estimate * (1 - t.estimate) / t.counts[1])},
+    ),
+    "multinomial": Law(
+        log_density=lambda t, x: _counts(x, np.array(t.counts)),
+        draw=_draw_classes,
+        scaled=_scaled_classes,
+    ),
+    "at least": _bound(1.0),
+    "at most": _bound(-1.0),
+}
 
 
 def joint_moments(joint: Joint, targets: Targets, predicted: Mapping[str, Floats]) -> tuple[Floats, Floats]:

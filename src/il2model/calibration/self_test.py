@@ -22,7 +22,7 @@ import numpy as np
 
 from ..solver.problem import Floats
 from ..streams import fixed_seed, stream
-from .likelihood import joint_moments, log_likelihood
+from .likelihood import LAWS, joint_moments, log_likelihood
 from .problem import Posed, Problem
 from .sampler import Optimum, SamplerOptions, optimize, run_ensemble
 from .simulator import Size
@@ -44,25 +44,8 @@ def synthetic(problem: Problem, predicted: Mapping[str, Floats], rng: np.random.
     """Return the targets with estimates drawn from the likelihood's law around predictions of one set."""
     new = dict(problem.targets.targets)
     for t in problem.fitted:
-        value = np.asarray(predicted[t.id])[0]
-        if t.joint is not None:
-            continue
-        if t.form == "normal":
-            new[t.id] = replace(t, estimate=float(value + t.weight * t.se * rng.standard_normal()))
-        elif t.form == "lognormal":
-            new[t.id] = replace(t, estimate=float(value * np.exp(t.weight * t.se * rng.standard_normal())))
-        elif t.form == "sd":
-            assert t.n is not None
-            nu = (t.n - 1) / t.weight**2
-            new[t.id] = replace(t, estimate=float(value * np.sqrt(rng.chisquare(nu) / nu)))
-        elif t.form == "binomial":
-            n = t.counts[1]
-            k = int(rng.binomial(n, float(np.clip(value, 0, 1))))
-            new[t.id] = replace(t, counts=(k, n), estimate=k / n)
-        else:
-            p = np.clip(value, 0, None)
-            counts = rng.multinomial(sum(t.counts), p / p.sum())
-            new[t.id] = replace(t, counts=tuple(int(c) for c in counts))
+        if t.joint is None:
+            new[t.id] = LAWS[t.form].draw(t, np.asarray(predicted[t.id])[0], rng)
     for joint in {t.joint: problem.targets.joints[t.joint] for t in problem.fitted if t.joint}.values():
         mean, covariance = joint_moments(joint, problem.targets, predicted)
         drawn = rng.multivariate_normal(mean[0], covariance)

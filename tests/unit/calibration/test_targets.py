@@ -153,3 +153,34 @@ def test_a_fit_belongs_to_the_arms_of_its_targets(tmp_path):
     assert design_hash(Problem.pose("pk", targets=own)) == design_hash(Problem.pose("pk"))
     own.write_text(own.read_text().replace('amount = "15 MIU"', 'amount = "14 MIU"', 1))
     assert design_hash(Problem.pose("pk", targets=[own])) != design_hash(Problem.pose("pk"))
+
+
+@pytest.mark.parametrize("form", ["normal", "lognormal", "sd", "binomial", "multinomial"])
+def test_numbers_drawn_from_a_law_are_likeliest_under_the_prediction_they_come_from(form):
+    from il2model.calibration.likelihood import LAWS
+
+    target = next(t for t in load_targets().targets.values() if t.form == form)
+    own = np.array([0.2, 0.5, 0.3]) if form == "multinomial" else np.array([0.45])
+    other = np.array([0.3, 0.4, 0.3]) if form == "multinomial" else own + max(0.1, 0.5 * np.nan_to_num(target.se))
+    rng = np.random.default_rng(4)
+    gain = 0.0
+    for _ in range(300):
+        drawn = LAWS[form].draw(target, own if form == "multinomial" else own[0], rng)
+        mine, its = (LAWS[form].log_density(drawn, x[None] if form == "multinomial" else x)[0] for x in (own, other))
+        gain += mine - its
+    assert gain > 0
+
+
+def test_every_form_has_a_law_and_a_bound_is_no_number_that_could_be_drawn():
+    from dataclasses import replace
+
+    from il2model.calibration.likelihood import LAWS
+
+    assert {t.form for t in load_targets().targets.values()} <= set(LAWS)
+    some = next(t for t in load_targets().targets.values() if t.form == "normal")
+    for form in ("at least", "at most"):
+        bound = replace(some, form=form, estimate=2.0, se=0.0)
+        assert LAWS[form].draw(bound, np.array(3.0), np.random.default_rng(1)) == bound
+        assert LAWS[form].scaled(bound, np.array([3.0])) == {}
+        inside, outside = (3.0, 1.0) if form == "at least" else (1.0, 3.0)
+        assert LAWS[form].log_density(bound, np.array([inside, outside])).tolist() == [0.0, -0.5 * (0.5 / 0.1) ** 2]
