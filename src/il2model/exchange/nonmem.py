@@ -125,9 +125,21 @@ def to_nonmem(regimens: Regimen | Mapping[Any, Regimen], observations: pd.DataFr
         for number, name in enumerate(names, 1):
             for id, time, value in zip(seen["ID"], seen["TIME"], seen[name], strict=True):
                 rows.append(
-                    {"ID": id, "TIME": time, "AMT": 0.0, "RATE": 0.0, "EVID": 0, "CMT": 0, "II": 0.0, "ADDL": 0,
-                     "SS": 0, "DVID": number, "DV": value, "MDV": int(value != value)}
-                )  # fmt: skip
+                    {
+                        "ID": id,
+                        "TIME": time,
+                        "AMT": 0.0,
+                        "RATE": 0.0,
+                        "EVID": 0,
+                        "CMT": 0,
+                        "II": 0.0,
+                        "ADDL": 0,
+                        "SS": 0,
+                        "DVID": number,
+                        "DV": value,
+                        "MDV": int(value != value),
+                    },
+                )
     columns = [*_DOSE, "DVID", "DV", "MDV"]
     frame = pd.DataFrame(rows, columns=columns)
     order = {id: k for k, id in enumerate(plans)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,21 @@ from numpy.typing import NDArray
 from .panels import COLOURS, label
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
 
 def _finish(
-    ax: Any, y: Floats, names: Sequence[str], order: Any, *, title: str, axis: str, legend: bool = True
+    ax: Axes,
+    y: Floats,
+    names: Sequence[str],
+    order: NDArray[np.int64],
+    *,
+    title: str,
+    axis: str,
+    legend: bool = True,
 ) -> None:
     """Label the rows of a horizontal chart and take away what is not needed."""
     ax.set_yticks(y, [names[k].replace("_", " ") for k in order], fontsize=8)
@@ -102,16 +110,19 @@ def against_time(
         2, len(parts), squeeze=False, sharex="col", sharey="row", height_ratios=(len(order) * 0.3 + 0.5, 1.2)
     )
     labels = [names[k].replace("_", " ") for k in order[::-1]]
-    image: Any = None
     for k, ((start, first), last) in enumerate(zip(parts, edges, strict=True)):
         t = times[first:last] - start + (1 if by_cycle else 0)
         top, bottom = axes[:, k]
         top.set_facecolor("#DDDDDD")
         bounds = np.concatenate([[t[0] - 0.5], (t[1:] + t[:-1]) / 2, [t[-1] + 0.5]])
         image = top.pcolormesh(
-            bounds, np.arange(len(order) + 1), np.ma.masked_invalid(values[order[::-1], first:last]), vmin=0, vmax=1,
+            bounds,
+            np.arange(len(order) + 1),
+            np.ma.masked_invalid(values[order[::-1], first:last]),
+            vmin=0,
+            vmax=1,
             cmap="viridis",
-        )  # fmt: skip
+        )
         top.set_yticks(np.arange(len(order)) + 0.5, labels, fontsize=8)
         if by_cycle:
             top.set_title(f"cycle {k + 1}", fontsize=9)
@@ -157,10 +168,17 @@ def beside(
     y = np.arange(len(order), dtype=float)[::-1]
     for k, (name, values, half) in enumerate(sets):
         ax.errorbar(
-            values[order], y - 0.2 * (k - (len(sets) - 1) / 2), xerr=None if half is None else half[order],
-            fmt="osD^v"[k % 5], markersize=4.5, linewidth=0, elinewidth=1.1, capsize=2, color=COLOURS[(k + 1) % 6],
+            values[order],
+            y - 0.2 * (k - (len(sets) - 1) / 2),
+            xerr=None if half is None else half[order],
+            fmt="osD^v"[k % 5],
+            markersize=4.5,
+            linewidth=0,
+            elinewidth=1.1,
+            capsize=2,
+            color=COLOURS[(k + 1) % 6],
             label=name,
-        )  # fmt: skip
+        )
     _finish(ax, y, names, order, title=title, axis=axis)
     return figure
 
@@ -244,9 +262,16 @@ def convergence(names: Sequence[str], sizes: Sequence[int], values: Floats, half
     for i, k in enumerate(np.argsort(-np.nan_to_num(values[-1]))[:6]):
         shift = 1 + 0.02 * (i - 3)
         ax.errorbar(
-            np.array(sizes) * shift, values[:, k], half[:, k], fmt="o-", markersize=3, linewidth=1.1, capsize=2,
-            color=COLOURS[i % 6], label=names[k].replace("_", " "),
-        )  # fmt: skip
+            np.array(sizes) * shift,
+            values[:, k],
+            half[:, k],
+            fmt="o-",
+            markersize=3,
+            linewidth=1.1,
+            capsize=2,
+            color=COLOURS[i % 6],
+            label=names[k].replace("_", " "),
+        )
     ax.set_xscale("log", base=2)
     ax.set_xticks(list(sizes), [str(s) for s in sizes])
     ax.set_xlabel("base sample N")

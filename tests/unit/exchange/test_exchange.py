@@ -15,10 +15,11 @@ import pytest
 import il2model as il2
 from il2model.cli.main import main
 from il2model.errors import InputError, ModelError
+from il2model.exchange.formula import formula, unit_id, unit_parts
 from il2model.exchange.latex import to_latex
 from il2model.exchange.nonmem import read_nonmem, to_nonmem
 from il2model.exchange.petab import to_petab, write_petab
-from il2model.exchange.sbml import check_sbml, formula, to_sbml, unit_id, unit_parts
+from il2model.exchange.sbml import check_sbml, to_sbml
 from il2model.model.assembly import builtin
 from il2model.resources import data_dir
 
@@ -243,10 +244,29 @@ def test_one_number_in_one_file_changes_everything(tmp_path):
         )
         folder = tmp_path / "report"
         subprocess.run(
-            [sys.executable, "-m", "il2model.cli.main", "sensitivity", "--method", "oat", "--n", "2", "--until", "8",
-             "--outputs", "treg_peak", "--parameters", "il2_clearance", "--alone", "-o", str(folder)],
-            env=env, capture_output=True, check=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "il2model.cli.main",
+                "sensitivity",
+                "--method",
+                "oat",
+                "--n",
+                "2",
+                "--until",
+                "8",
+                "--outputs",
+                "treg_peak",
+                "--parameters",
+                "il2_clearance",
+                "--alone",
+                "-o",
+                str(folder),
+            ],
+            env=env,
+            capture_output=True,
+            check=True,
+        )
         report = (folder / "indices.csv").read_text()
         shutil.rmtree(folder)
         return json.loads(run.stdout.splitlines()[-1]) | {"report": report}

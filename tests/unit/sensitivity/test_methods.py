@@ -266,8 +266,18 @@ def test_an_index_that_cannot_be_estimated_is_said():
     assert "delta finds no delta for 1 pairs of input and output (NaN)." in found.notes
 
 
-SIZES = {"sobol": 16, "morris": 4, "fast": 65, "rbd_fast": 60, "delta": 120, "pawn": 60, "dgsm": 8, "hdmr": 300,
-         "prcc": 50, "oat": 2}  # fmt: skip
+SIZES = {
+    "sobol": 16,
+    "morris": 4,
+    "fast": 65,
+    "rbd_fast": 60,
+    "delta": 120,
+    "pawn": 60,
+    "dgsm": 8,
+    "hdmr": 300,
+    "prcc": 50,
+    "oat": 2,
+}
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -373,10 +383,16 @@ def toy():
         return {"halves": halves / 2}
 
     return Method(
-        name="halves", title="halves", sentence="difference of the means of two halves", leading="halves",
-        design=design, estimate=evaluate, look=Look(axis="difference"), needs=Needs(independent=False, given_data=True),
+        name="halves",
+        title="halves",
+        sentence="difference of the means of two halves",
+        leading="halves",
+        design=design,
+        estimate=evaluate,
+        look=Look(axis="difference"),
+        needs=Needs(independent=False, given_data=True),
         policies=("refuse", "drop"),
-    )  # fmt: skip
+    )
 
 
 def test_a_method_of_ones_own_is_one_object(monkeypatch, tmp_path, capsys):

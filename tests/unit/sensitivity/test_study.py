@@ -143,9 +143,15 @@ def test_the_precision_stop_doubles_and_reuses(tmp_path):
 
 def test_differences_between_arms_run_a_cohort_per_row():
     s = SensitivityStudy(
-        outputs=["survival_difference"], parameters=("inflammatory_damage_max", "hazard_inflammation"), method="prcc",
-        n=12, until=300.0, regimen="mirocals", patients=16, rtol=1e-3,
-    )  # fmt: skip
+        outputs=["survival_difference"],
+        parameters=("inflammatory_damage_max", "hazard_inflammation"),
+        method="prcc",
+        n=12,
+        until=300.0,
+        regimen="mirocals",
+        patients=16,
+        rtol=1e-3,
+    )
     result = run_study(s)
     assert (result.Y > -0.05).all()
     assert np.std(result.Y) > 0
@@ -227,12 +233,37 @@ def test_companions_share_the_question_and_the_report_shows_them(tmp_path, capsy
         assert (tmp_path / "s" / name / "manifest.json").exists(), name
     text = (tmp_path / "s" / "report.html").read_text()
     for words in (
-        "Against time", "Second order", "One at a time", "Prior against posterior", "Convergence", "By mechanism",
-        "--method sobol --n 64 --seed 0", "Context of use", "outside the model", "independent scrambles",
-    ):  # fmt: skip
+        "Against time",
+        "Second order",
+        "One at a time",
+        "Prior against posterior",
+        "Convergence",
+        "By mechanism",
+        "--method sobol --n 64 --seed 0",
+        "Context of use",
+        "outside the model",
+        "independent scrambles",
+    ):
         assert words in text, words
-    assert main(["sensitivity", "--method", "prcc", "--n", "50", "--until", "8", "--outputs", "treg_auc", "--alone",
-                 "-o", str(tmp_path / "p")]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "sensitivity",
+                "--method",
+                "prcc",
+                "--n",
+                "50",
+                "--until",
+                "8",
+                "--outputs",
+                "treg_auc",
+                "--alone",
+                "-o",
+                str(tmp_path / "p"),
+            ]
+        )
+        == 0
+    )
     assert main(["report", str(tmp_path / "s"), str(tmp_path / "p"), "-o", str(tmp_path / "r.html")]) == 0
     assert (tmp_path / "r.html").read_text().count("<section") == 2
     assert main(["report", str(tmp_path / "s"), str(tmp_path), "-o", str(tmp_path / "r.html")]) == 2
