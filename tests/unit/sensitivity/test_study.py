@@ -396,3 +396,64 @@ def test_two_threads_may_run_studies(tmp_path):
 def test_the_precision_stop_ends_where_nothing_varies():
     flat = small(parameters=["motor_unit_loss_rate"], outputs=["treg_percent"], n=8)
     assert run_to_width(flat, 0.1).study.n == 8
+
+
+def decay():
+    """One state that is lost at rate k, from x0: its area and its end have a closed form."""
+    from il2model.model.assembly import assemble
+    from il2model.model.language import Submodel
+
+    m = Submodel("decay", "Decay")
+    x = m.state("x", "pM", "what decays", scale=1)
+    k, x0 = m.parameter("k", "1/day", "loss"), m.parameter("x0", "pM", "start")
+    m.parameter("idle", "pM", "does nothing")
+    m.equation(x, -k * x, baseline=x0, untreated=None)
+    m.observe("seen", "pM", x, "what is seen")
+    return assemble([m], name="decay")
+
+
+def uniform(id, low, high, unit):
+    from il2model.parameters.record import Distribution, Parameter
+
+    return Parameter(
+        id=id,
+        name=id,
+        value=(low + high) / 2,
+        unit=unit,
+        status="assumed",
+        confirmed=False,
+        sources=(),
+        note="",
+        mechanism="decay",
+        bounds=(low, high),
+        prior=Distribution("uniform", {"low": low, "high": high}),
+    )
+
+
+def test_a_study_of_another_model(tmp_path):
+    records = {
+        r.id: r for r in (uniform("k", 0.1, 0.5, "1/day"), uniform("x0", 1, 3, "pM"), uniform("idle", 0, 1, "pM"))
+    }
+    base = il2.ParameterSet(records, {i: r.value for i, r in records.items()}, "decay")
+    asked = {"outputs": ["seen"], "times": [2.0], "until": 2.0, "model": decay(), "base": base, "rtol": 1e-8}
+    s = SensitivityStudy(**asked, n=256)
+    assert s.inputs == ("k", "x0", "idle")
+    result = run_study(s, folder=tmp_path)
+    table = s.table(s.design)
+    np.testing.assert_allclose(result.Y[:, 0], table["x0"] * np.exp(-2 * table["k"]), rtol=1e-6)
+    assert result.indices["ST"][2, 0] < 1e-9
+    assert StudyResult.load(tmp_path, base, model=decay()) == result
+    assert pickle.loads(pickle.dumps(s)).fingerprint == s.fingerprint
+    assert write_sensitivity(result, tmp_path / "r.html").exists()
+    assert "From Python" in command(s)
+    with pytest.raises(InputError, match="another model"):
+        StudyResult.load(tmp_path, replace(base, values_={**base, "idle": 0.7}), model=decay())
+    for more, words in (
+        ({"base": None}, "give them as base"),
+        ({"outputs": ["treg_auc"]}, "treg_percent"),
+        ({"outputs": ["survival_difference"]}, "built-in model"),
+        ({"ranges": "posterior", "method": "pawn"}, "stored posterior"),
+        ({"outputs": ["sen"]}, "seen"),
+    ):
+        with pytest.raises((InputError, UnknownNameError), match=words):
+            SensitivityStudy(**(asked | more), n=256)
