@@ -9,12 +9,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from ..parameters import load_parameters
+from ..notebook import table
+from ..store import digest
 from .courses import Plan, daily_doses, named_plan, plan_names
+from .describe import outside_studied, sentence
 from .dose import MICROGRAM_PER_MIU, ROUTES, Dose, parse_amount, parse_time
 from .records import doses_from_records
 
@@ -45,11 +47,11 @@ class Regimen:
     length: float = 28.0
     riluzole: tuple[tuple[float, float], ...] = ((0.0, math.inf),)
     resets: tuple[float, ...] = ()
-    _plan: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         doses = tuple(sorted(self.doses, key=lambda d: d.time))
         object.__setattr__(self, "doses", doses)
+        object.__setattr__(self, "length", float(self.length))
         object.__setattr__(self, "resets", tuple(sorted(parse_time(t, "the time of a reset") for t in self.resets)))
         periods = tuple((parse_time(a, "riluzole") if a else 0.0, float(b)) for a, b in self.riluzole)
         if any(not a < b for a, b in periods) or any(x[1] > y[0] for x, y in itertools.pairwise(periods)):
@@ -215,53 +217,27 @@ class Regimen:
         """Day of the last dose or reset (0 if there is none)."""
         return max([d.time for d in self.given] + list(self.resets) + [0.0])
 
+    def fingerprint(self) -> str:
+        """Return a hash of all that the regimen holds: equal regimens have one."""
+        return digest(repr((self.doses, self.name, self.length, self.riluzole, self.resets)))
+
+    def __repr__(self) -> str:
+        number = f"{len(self.doses)} dose{'' if len(self.doses) == 1 else 's'}"
+        return f"Regimen({self.name!r}, {number}, {self.length:g} days, {self.fingerprint()})"
+
     def __str__(self) -> str:
-        doses = self.given
-        if not doses:
-            return "No IL-2."
-        amounts = sorted({(d.amount, d.per_m2, d.route, d.duration) for d in doses})
-        if len(amounts) == 1:
-            amount, per_m2, route, duration = amounts[0]
-            what = f"{amount:g} MIU{'/m2' if per_m2 else ''} {'s.c.' if route == 'sc' else 'i.v.'}"
-            if duration:
-                what += f" over {duration * 24:g} h"
-        else:
-            what = f"{min(a[0] for a in amounts):g} to {max(a[0] for a in amounts):g} MIU"
-        runs = _runs(doses)
-        when = f"{len(doses)} dose{'s' if len(doses) > 1 else ''} from day {doses[0].time:g} to day {doses[-1].time:g}"
-        if len(runs) > 1:
-            starts = [r[0].time for r in runs]
-            gaps = {round(b - a, 6) for a, b in itertools.pairwise(starts)}
-            sizes = {len(r) for r in runs}
-            if len(gaps) == 1 and len(sizes) == 1:
-                size, gap = sizes.pop(), gaps.pop()
-                per = f"once a day for {size} days" if size > 1 else "once"
-                total = f"({len(doses)} doses, the last on day {doses[-1].time:g})"
-                when = f"{per}, every {gap:g} days, {len(runs)} times {total}"
-        return f"{what}, {when}."
+        return sentence(self.given)
+
+    def _repr_html_(self) -> str:
+        """Return what is given, and when, as a table for a notebook."""
+        on = "; ".join(f"from day {a:g}" + ("" if math.isinf(b) else f" to day {b:g}") for a, b in self.riluzole)
+        rows = [("IL-2", str(self)), ("planned length", f"{self.length:g} days"), ("riluzole", on or "none")]
+        rows += [("resets", ", ".join(f"day {t:g}" for t in self.resets))] if self.resets else []
+        return table(f"Regimen {self.name}", (), rows)
 
     def studied(self) -> tuple[str, str] | None:
         """Return what lies outside the studied range ('dose' or 'cycle') and a sentence, else None."""
-        doses = self.given
-        if not doses:
-            return None
-        surface = load_parameters("prior")["body_surface"]
-        daily: dict[float, float] = {}
-        for d in doses:
-            day = math.floor(d.time)
-            daily[day] = daily.get(day, 0.0) + d.amount * (surface if d.per_m2 else 1.0)
-        low, high = min(daily.values()), max(daily.values())
-        if low < 0.33 or high > 3.0:
-            return "dose", (
-                f"The dose of {low if low < 0.33 else high:.3g} MIU a day lies outside the 0.33 to 3 MIU "
-                "that the model was built on; read the result as an extrapolation."
-            )
-        runs = _runs(doses)
-        starts = [r[0].time for r in runs]
-        gaps = {round(b - a, 6) for a, b in itertools.pairwise(starts)}
-        if len(runs) > 1 and gaps != {28.0}:
-            return "cycle", "The cycles are not 28 days long as in the trials; read the result as an extrapolation."
-        return None
+        return outside_studied(self.given)
 
     def plot(self) -> Figure:
         """Draw amount against time."""
@@ -276,14 +252,3 @@ class Regimen:
             title=f"{self.name}: {self}",
             unit=unit,
         )
-
-
-def _runs(doses: Sequence[Dose]) -> list[list[Dose]]:
-    """Split doses into runs of at most a day and a half between neighbours."""
-    runs: list[list[Dose]] = []
-    for dose in doses:
-        if runs and dose.time - runs[-1][-1].time <= 1.5:
-            runs[-1].append(dose)
-        else:
-            runs.append([dose])
-    return runs

@@ -6,20 +6,23 @@ whatever the size of the cohort, the order or the number of workers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
+from ..notebook import table
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel
-from ..streams import keyed_uniforms
 from ..trial_files import REFERENCE, reference_cuts
-from .patients import Patients
+from ..values import same_fields
+from .patients import MONTH
+from .sampler import LABELS, Sampler
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,18 +31,17 @@ Floats = NDArray[np.float64]
 
 #: Designs: whether patients are screened, and whether a run-in precedes day 0.
 DESIGNS: Mapping[str, bool] = {REFERENCE: True, "unselected": False}
-#: What no equation uses.
-LABELS = ("age", "male", "bulbar")
-_TRIES = 200
 _CHUNK = 8192
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cohort:
     """Subjects as rows of parameters in model units, with labels.
 
-    Make one with `Cohort.sample`; give it to `simulate(..., cohort=...)`. Only what
-    varies between subjects is held, so a million subjects take some 100 MB.
+    Make one with `Cohort.sample`; give it to `simulate(..., cohort=...)`. A value:
+    its arrays are read-only, cohorts of the same subjects are equal, and one travels
+    to other processes, where its model is found again by name. Only what varies
+    between subjects is held, so a million subjects take some 100 MB.
     """
 
     kernel: Kernel
@@ -54,9 +56,20 @@ class Cohort:
     screened: int
 
     def __post_init__(self) -> None:
-        varied = np.asarray(self.varied).view()
-        varied.flags.writeable = False
-        object.__setattr__(self, "varied", varied)
+        labels = MappingProxyType({name: _frozen(column) for name, column in self.labels.items()})
+        for name, value in (("base", _frozen(self.base)), ("varied", _frozen(self.varied)), ("labels", labels)):
+            object.__setattr__(self, name, value)
+
+    def __reduce__(self) -> tuple[Callable[..., Cohort], tuple[object, ...]]:
+        # read-only views do not travel; what was computed from the cohort stays behind
+        held = {f.name: getattr(self, f.name) for f in fields(self)} | {"labels": dict(self.labels)}
+        return Cohort, tuple(held.values())
+
+    def __eq__(self, other: object) -> bool:
+        return same_fields(self, other) if isinstance(other, Cohort) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.kernel, self.parameters, self.design, self.seed, self.first, len(self)))
 
     def __len__(self) -> int:
         return len(self.varied)
@@ -64,12 +77,24 @@ class Cohort:
     def __repr__(self) -> str:
         return f"Cohort({len(self)} subjects, design {self.design!r}, seed {self.seed})"
 
+    def _repr_html_(self) -> str:
+        """Return quartiles of what differs between subjects as a table for a notebook."""
+        items = self.kernel.blueprint.parameters
+        shown = [(items[c].id, self.varied[:, k], items[c].unit) for k, c in enumerate(self.columns)]
+        shown += [(name, column, "") for name, column in self.labels.items()]
+        quartiles = (0.25, 0.5, 0.75)
+        rows = [(id, *(f"{q:.4g}" for q in np.quantile(x, quartiles)), unit) for id, x, unit in shown if len(self)]
+        return table(repr(self), ("", "25 %", "median", "75 %", "unit"), rows)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [*self.labels, *self.kernel.blueprint.parameters.ids]
+
     def rows(self, part: slice = slice(None)) -> Floats:
         """Return (subject, parameter) of some subjects, in model units."""
         varied = self.varied[part]
-        table = np.tile(self.base, (len(varied), 1))
-        table[:, list(self.columns)] = varied
-        return table
+        rows = np.tile(self.base, (len(varied), 1))
+        rows[:, list(self.columns)] = varied
+        return rows
 
     @property
     def matrix(self) -> Floats:
@@ -120,7 +145,7 @@ class Cohort:
             raise InputError("The seed and the number of the first subject must be zero or more.")
         values = parameters if parameters is not None else load_parameters()
         kernel = kernel if kernel is not None else builtin_kernel()
-        sampler = _Sampler(kernel, values)
+        sampler = Sampler(kernel, values)
         varied = np.empty((n, len(sampler.ids)))
         labels = {name: np.empty(n) for name in LABELS}
         screened = 0
@@ -137,10 +162,10 @@ class Cohort:
         """Return a parameter or label of every subject."""
         if id in self.labels:
             return self.labels[id]
-        names = [p.id for p in self.kernel.blueprint.parameters]
-        if id not in names:
-            raise unknown_name("parameter or label", id, [*names, *self.labels])
-        column = names.index(id)
+        axis = self.kernel.blueprint.parameters
+        if id not in axis:
+            raise unknown_name("parameter or label", id, [*axis.ids, *self.labels])
+        column = axis.at(id)
         if column in self.columns:
             return self.varied[:, self.columns.index(column)]
         return np.full(len(self), self.base[column])
@@ -157,16 +182,14 @@ class Cohort:
 
     def changed(self, values: Mapping[str, Floats]) -> Cohort:
         """Return the cohort with other parameters, each (subject,) in model units."""
-        names = [p.id for p in self.kernel.blueprint.parameters]
         columns = list(self.columns)
         varied = np.array(self.varied)
         for id, column in values.items():
-            if id not in names:
-                raise unknown_name("parameter", id, names)
-            if names.index(id) not in columns:
-                columns.append(names.index(id))
+            place = self.kernel.blueprint.parameters.at(id)
+            if place not in columns:
+                columns.append(place)
                 varied = np.column_stack([varied, np.zeros(len(varied))])
-            varied[:, columns.index(names.index(id))] = column
+            varied[:, columns.index(place)] = column
         return replace(self, columns=tuple(columns), varied=varied)
 
     @classmethod
@@ -190,20 +213,19 @@ class Cohort:
         """Return median and quartiles of the cohort on day 0, with units."""
         import pandas as pd
 
-        month = 30.4375
         rows = {
             "age [year]": self["age"],
             "men [share]": self["male"],
             "bulbar onset [share]": self["bulbar"],
-            "onset to day 0 [month]": (self["onset_to_screening"] + self["run_in"]) / month,
+            "onset to day 0 [month]": (self["onset_to_screening"] + self["run_in"]) / MONTH,
             "ALSFRS-R [point]": self.baseline["alsfrs_r"],
             "SVC [% predicted]": self.baseline["svc"],
             "CSF pNFH [pg/mL]": self["csf_pnfh_untreated"],
             "plasma NfL [pg/mL]": self["plasma_nfl_untreated"],
-            "motor unit loss [% per month]": 100 * (1 - np.exp(-self["motor_unit_loss_rate"] * month)),
+            "motor unit loss [% per month]": 100 * (1 - np.exp(-self["motor_unit_loss_rate"] * MONTH)),
         }
-        table = {name: [np.mean(v), np.std(v), *np.quantile(v, (0.25, 0.5, 0.75))] for name, v in rows.items()}
-        return pd.DataFrame.from_dict(table, orient="index", columns=["mean", "sd", "q25", "median", "q75"])
+        columns = {name: [np.mean(v), np.std(v), *np.quantile(v, (0.25, 0.5, 0.75))] for name, v in rows.items()}
+        return pd.DataFrame.from_dict(columns, orient="index", columns=["mean", "sd", "q25", "median", "q75"])
 
     def strata(self, cuts: tuple[float, float] | None = None) -> dict[str, float]:
         """Return the share of subjects by CSF pNFH: below, between (inclusive) and above the cuts.
@@ -219,54 +241,8 @@ class Cohort:
         }
 
 
-class _Sampler:
-    """Turn uniforms of subjects into rows of parameters and labels."""
-
-    def __init__(self, kernel: Kernel, values: ParameterSet) -> None:
-        self.values = values
-        self.patients = Patients(kernel, values)
-        self.base = np.array(values.vector(self.patients.names, self.patients.units))
-        self.ids = list(self.patients.ids)
-        self.ids += [i for i in kernel.blueprint.followers if i not in self.ids]
-        self.columns = tuple(self.patients.names.index(i) for i in self.ids)
-        self.width = self.patients.width + 4  # age, sex, site of onset, run-in
-
-    def subjects(self, seed: int, first: int, count: int, screening: bool) -> tuple[Floats, dict[str, Floats], int]:
-        """Return varied parameters and labels of subjects first..first+count, and how many were screened."""
-        varied = np.empty((count, len(self.ids)))
-        labels = {name: np.empty(count) for name in LABELS}
-        waiting, screened = np.arange(count), 0
-        for attempt in range(_TRIES):
-            u = keyed_uniforms(seed, "patient", attempt, first, count, self.width)[waiting]
-            rows = self.patients.rows(u[:, : self.patients.width])[0]
-            extra = self.labels(u)
-            kept = self.included(rows, u[:, -1]) if screening else np.full(len(rows), True)
-            screened += len(rows)
-            varied[waiting[kept]] = rows[kept][:, self.columns]
-            for name, column in labels.items():
-                column[waiting[kept]] = extra[name][kept]
-            waiting = waiting[~kept]
-            if len(waiting) == 0:
-                return varied, labels, screened
-        raise InputError(
-            f"{len(waiting)} of {count} subjects met the inclusion criteria in none of {_TRIES} tries; loosen them."
-        )
-
-    def labels(self, u: Floats) -> dict[str, Floats]:
-        """Return what no equation uses: age, sex, site of onset."""
-        from scipy.special import ndtri
-
-        age = self.values.record("age_median").spread
-        assert age is not None
-        n = self.patients.width
-        return {
-            "age": self.values["age_median"] + age["sd"] * ndtri(np.clip(u[:, n], 1e-12, 1 - 1e-12)),
-            "male": (u[:, n + 1] < self.values["male_share"]).astype(float),
-            "bulbar": (u[:, n + 2] < self.values["bulbar_share"]).astype(float),
-        }
-
-    def included(self, rows: Floats, u: Floats) -> NDArray[np.bool_]:
-        """Apply the criteria at screening, then let patients die in the run-in."""
-        seen = self.patients.screening(rows)
-        criteria = (seen.months <= self.values["inclusion_onset_max"]) & (seen.svc >= self.values["inclusion_svc_min"])
-        return np.asarray(criteria & (u < seen.alive))
+def _frozen(array: Floats) -> Floats:
+    """Return a read-only view."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view

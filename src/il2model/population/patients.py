@@ -55,10 +55,8 @@ class Patients:
 
     def __init__(self, kernel: Kernel, parameters: ParameterSet, only: tuple[str, ...] | None = None) -> None:
         self.kernel, self.parameters = kernel, parameters
-        items = kernel.blueprint.parameters
-        self.names = [i.id for i in items]
-        self.units = [i.unit for i in items]
-        varied = [i for i in self.names if parameters.record(i).spread is not None]
+        self.axis = kernel.blueprint.parameters
+        varied = [i for i in self.axis.ids if parameters.record(i).spread is not None]
         if only is not None:
             varied = [i for i in varied if i in only]
         first = [ANCHOR] if ANCHOR in varied else []
@@ -66,7 +64,7 @@ class Patients:
         # limits depend on the others, so what has one comes last; the order of uniforms follows
         limited = kernel.blueprint.limited
         self.ids = [*first, *(i for i in rest if i not in limited), *(i for i in limited if i in rest)]
-        self.columns = tuple(self.names.index(i) for i in self.ids)
+        self.columns = tuple(self.axis.ats(self.ids))
         self.width = len(self.ids)
 
     def rows(self, u: Floats, table: Mapping[str, Floats] | None = None) -> Floats:
@@ -90,9 +88,9 @@ class Patients:
             given = table.get(id)
             return np.full((sets, 1), self.parameters[id]) if given is None else np.asarray(given, float)[:, None]
 
-        rows = np.empty((sets, len(u), len(self.names)))
-        for k, (id, unit) in enumerate(zip(self.names, self.units, strict=True)):
-            rows[:, :, k] = value(id) * factor(self.parameters.record(id).unit, unit)
+        rows = np.empty((sets, len(u), len(self.axis)))
+        for k, item in enumerate(self.axis):
+            rows[:, :, k] = value(item.id) * factor(self.parameters.record(item.id).unit, item.unit)
         anchor = ndtri(u[:, 0])[None, :]
         for k, id in enumerate(self.ids):
             record = self.parameters.record(id)
@@ -102,15 +100,15 @@ class Patients:
                 r = value(CORRELATED[id])
                 q = ndtr(r * anchor + np.sqrt(1 - r * r) * ndtri(q))
             numbers = {key: value(ref) for key, ref in record.references.items()}
-            column = self.names.index(id)
-            scale = factor(record.unit, self.units[column])
+            column = self.columns[k]
+            scale = factor(record.unit, self.axis[column].unit)
             rows[:, :, column] = scale * self._quantile(id, record.spread, numbers, value(id), q, rows, scale)
         bp = self.kernel.blueprint
         for id in bp.followers if set(bp.limited) & set(self.ids) else ():
             if id not in self.ids:
                 # such as the division of conventional CD4 of a patient whose tissue holds more
                 # IL-2 than the typical one's
-                column = self.names.index(id)
+                column = self.axis.at(id)
                 rows[:, :, column] = np.clip(rows[:, :, column], *self.kernel.limits(id, rows))
         return rows
 
@@ -144,7 +142,7 @@ class Patients:
 
     def screening(self, rows: Floats, points: int = RUN_IN_POINTS) -> Screening:
         """Return months since onset, SVC at screening and survival of the run-in, (..., patient) each."""
-        column = self.names.index
+        column = self.axis.at
         since, run_in = rows[..., column("onset_to_screening")], rows[..., column("run_in")]
         at = np.linspace(0, 1, points)
         observed = self.natural_course(rows, (at - 1) * run_in[..., None])
@@ -205,5 +203,5 @@ def weighted_patients(patients: Patients, u: Floats, table: Mapping[str, Floats]
         weight = (seen.months <= months) * ndtr((seen.svc - svc) / SVC_ERROR) * seen.alive
         keep = weight > 1e-9
         rows = rows[keep]
-        found.append(Weighted(rows, weight[keep] / weight.sum(), rows[:, patients.names.index("csf_pnfh_untreated")]))
+        found.append(Weighted(rows, weight[keep] / weight.sum(), rows[:, patients.axis.at("csf_pnfh_untreated")]))
     return found

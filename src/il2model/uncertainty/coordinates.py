@@ -114,7 +114,7 @@ class Coordinates:
         InputError
             If a named record is fixed.
         """
-        known = {p.id for p in kernel.blueprint.parameters}
+        known = kernel.blueprint.parameters
         priors = {}
         for id in parameters.records if ids is None else ids:
             record = parameters.record(id)
@@ -159,15 +159,14 @@ class Coordinates:
 
     def rows(self, table: Mapping[str, Floats], n: int) -> Floats:
         """Return (row, parameter) in model units: values of `table` where given, else of the parameter set."""
-        items = self.kernel.blueprint.parameters
-        rows = np.tile(np.array(self.parameters.vector([i.id for i in items], [i.unit for i in items])), (n, 1))
-        for column, item in enumerate(items):
+        axis = self.kernel.blueprint.parameters
+        rows = np.tile(axis.convert(self.parameters), (n, 1))
+        for column, item in enumerate(axis):
             if item.id in table:
                 rows[:, column] = table[item.id] * factor(self.parameters.record(item.id).unit, item.unit)
-        names = [item.id for item in items]
         for id in self.kernel.blueprint.followers if table else ():
             if id not in table:
-                rows[:, names.index(id)] = np.clip(rows[:, names.index(id)], *self.kernel.limits(id, rows))
+                rows[:, axis.at(id)] = np.clip(rows[:, axis.at(id)], *self.kernel.limits(id, rows))
         return rows
 
     def matrix(self, u: Floats) -> Floats:
@@ -181,9 +180,7 @@ class Coordinates:
         return self.rows(self.values(u), len(u))
 
     def _cut(self, id: str, rows: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-        items = self.kernel.blueprint.parameters
-        unit = next(i.unit for i in items if i.id == id)
-        scale = factor(self.parameters.record(id).unit, unit)
+        scale = factor(self.parameters.record(id).unit, self.kernel.blueprint.parameters.item(id).unit)
         least, most = (x / scale for x in self.kernel.limits(id, rows))
         least = np.maximum(least, support(self.priors[id]))
         high = np.minimum(high, most)

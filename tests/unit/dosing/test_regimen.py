@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,3 +80,39 @@ def test_regimens_are_values():
     assert Regimen.cyclic("2 MIU", 5, 28, 1) == Regimen.cyclic("2000 kIU", "5 day", "4 weeks", 1)
     with pytest.raises(AttributeError):
         Regimen.named("placebo").name = "x"
+
+
+def test_a_regimen_is_a_value_that_travels():
+    plan = Regimen.cyclic("2 MIU", 5, 28, 3, name="x") + Regimen((Dose(100, "1 MIU/m2", "iv", 0.1),), resets=(90,))
+    for again in (pickle.loads(pickle.dumps(plan)), copy.deepcopy(plan), plan.replace()):
+        assert again == plan
+        assert hash(again) == hash(plan)
+        assert repr(again) == repr(plan)
+    assert {plan: "a"}[plan.replace(name=plan.name)] == "a"
+    for change in ({"length": 7}, {"riluzole": ()}, {"resets": ()}, {"name": "y"}, {"doses": plan.doses[:-1]}):
+        other = plan.replace(**change)
+        assert other != plan
+        assert repr(other) != repr(plan)
+    assert plan.replace(length=int(plan.length)) == plan
+    assert plan.replace(length=int(plan.length)).fingerprint() == plan.fingerprint()
+
+
+def test_a_regimen_shows_itself_in_a_line_and_in_a_notebook():
+    plan = Regimen.named("mirocals")
+    text = repr(plan)
+    assert text.startswith("Regimen('mirocals', 95 doses, 640 days, ")
+    assert "\n" not in text
+    assert len(text) < 80
+    page = plan._repr_html_()
+    assert "19 times (95 doses, the last on day 508)" in page
+    assert "from day 0" in page
+    assert "resets" not in page
+    assert "&lt;b&gt;" in plan.replace(name="<b>")._repr_html_()
+    assert "none" in plan.off_riluzole()._repr_html_()
+
+
+def test_a_regimen_of_uneven_runs_is_told_by_its_ends():
+    plan = Regimen((Dose(0, 1), Dose(1, 2), Dose(10, 1), Dose(40, 1)))
+    assert str(plan) == "1 to 2 MIU, 4 doses from day 0 to day 40."
+    assert plan.studied()[0] == "cycle"
+    assert str(Regimen((Dose(3, 1, "iv", 0.5),))) == "1 MIU i.v. over 12 h, 1 dose from day 3 to day 3."

@@ -1,6 +1,10 @@
 """Cohorts: who is in them, and that results belong to the subject."""
 
+import copy
 import json
+import multiprocessing
+import pickle
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -189,3 +193,44 @@ def test_loose_tolerance_is_an_option(cohort):
     t = il2.simulate("imodals-2miu", cohort=cohort.part(0, 4), save=[7])
     assert (s.steps < t.steps).all()
     np.testing.assert_allclose(s.values("treg_percent"), t.values("treg_percent"), rtol=1e-2)
+
+
+def test_a_cohort_is_a_value_that_travels(cohort):
+    assert cohort.baseline  # what was computed stays behind
+    for again in (pickle.loads(pickle.dumps(cohort)), copy.deepcopy(cohort), il2.Cohort.sample(200, seed=3)):
+        assert again == cohort
+        assert hash(again) == hash(cohort)
+        assert again.columns == cohort.columns
+        assert "baseline" not in vars(again)
+        assert (again.matrix == cohort.matrix).all()
+        for array in (again.varied, again.base, again.labels["age"]):
+            with pytest.raises(ValueError, match="read-only"):
+                array[...] = 0.0
+        with pytest.raises(TypeError):
+            again.labels["age"] = None
+    for other in (
+        il2.Cohort.sample(200, seed=4), cohort.part(0, 199), cohort.changed({"frailty": cohort["frailty"] * 2}),
+        replace(cohort, labels={**cohort.labels, "age": cohort["age"] + 1}), "a cohort",
+    ):  # fmt: skip
+        assert other != cohort
+    assert len({cohort, il2.Cohort.sample(200, seed=3)}) == 1
+
+
+def _deaths(cohort):
+    return il2.simulate("placebo", cohort=cohort, until=64, save=[64], observables=["survival"]).values("survival")
+
+
+def test_a_cohort_is_simulated_in_another_process(cohort):
+    few = cohort.part(0, 4)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert (pool.submit(_deaths, few).result() == _deaths(few)).all()
+
+
+def test_a_cohort_shows_itself(cohort):
+    page = cohort._repr_html_()
+    assert page.count("<tr>") == 1 + len(cohort.columns) + len(cohort.labels)
+    assert f"{np.median(cohort['csf_pnfh_untreated']):.4g}" in page
+    assert cohort.only(np.zeros(200, bool))._repr_html_().count("<tr>") == 1
+    keys = cohort._ipython_key_completions_()
+    assert {"age", "csf_pnfh_untreated"} <= set(keys)
+    assert all(len(cohort[key]) == 200 for key in keys)

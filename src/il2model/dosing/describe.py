@@ -1,0 +1,77 @@
+"""What a regimen says of itself: a sentence, and what lies outside the studied range."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from ..parameters import load_parameters
+from .dose import Dose
+
+#: MIU of a day, and days between cycles, that the model was built on.
+STUDIED_DAILY = (0.33, 3.0)
+STUDIED_EVERY = 28.0
+
+
+def sentence(doses: Sequence[Dose]) -> str:
+    """Return amounts and times of doses in one sentence."""
+    return f"{_amounts(doses)}, {_times(doses)}." if doses else "No IL-2."
+
+
+def _amounts(doses: Sequence[Dose]) -> str:
+    amounts = sorted({(d.amount, d.per_m2, d.route, d.duration) for d in doses})
+    if len(amounts) > 1:
+        return f"{min(a[0] for a in amounts):g} to {max(a[0] for a in amounts):g} MIU"
+    amount, per_m2, route, duration = amounts[0]
+    what = f"{amount:g} MIU{'/m2' if per_m2 else ''} {'s.c.' if route == 'sc' else 'i.v.'}"
+    return f"{what} over {duration * 24:g} h" if duration else what
+
+
+def _times(doses: Sequence[Dose]) -> str:
+    runs = _runs(doses)
+    gaps, sizes = _gaps(runs), {len(r) for r in runs}
+    if len(gaps) != 1 or len(sizes) != 1:
+        return f"{len(doses)} dose{'s' if len(doses) > 1 else ''} from day {doses[0].time:g} to day {doses[-1].time:g}"
+    size, gap = sizes.pop(), gaps.pop()
+    per = f"once a day for {size} days" if size > 1 else "once"
+    total = f"({len(doses)} doses, the last on day {doses[-1].time:g})"
+    return f"{per}, every {gap:g} days, {len(runs)} times {total}"
+
+
+def outside_studied(doses: Sequence[Dose]) -> tuple[str, str] | None:
+    """Return what lies outside the studied range ('dose' or 'cycle') and a sentence, else None."""
+    if not doses:
+        return None
+    surface = load_parameters("prior")["body_surface"]
+    daily: dict[float, float] = {}
+    for d in doses:
+        day = math.floor(d.time)
+        daily[day] = daily.get(day, 0.0) + d.amount * (surface if d.per_m2 else 1.0)
+    (least, most), low, high = STUDIED_DAILY, min(daily.values()), max(daily.values())
+    if low < least or high > most:
+        return "dose", (
+            f"The dose of {low if low < least else high:.3g} MIU a day lies outside the {least:g} to {most:g} MIU "
+            "that the model was built on; read the result as an extrapolation."
+        )
+    if _gaps(_runs(doses)) - {STUDIED_EVERY}:
+        return "cycle", (
+            f"The cycles are not {STUDIED_EVERY:g} days long as in the trials; read the result as an extrapolation."
+        )
+    return None
+
+
+def _gaps(runs: Sequence[Sequence[Dose]]) -> set[float]:
+    """Return the different days between the starts of runs; none of a single run."""
+    return {round(b[0].time - a[0].time, 6) for a, b in itertools.pairwise(runs)}
+
+
+def _runs(doses: Sequence[Dose]) -> list[list[Dose]]:
+    """Split doses into runs of at most a day and a half between neighbours."""
+    runs: list[list[Dose]] = []
+    for dose in doses:
+        if runs and dose.time - runs[-1][-1].time <= 1.5:
+            runs[-1].append(dose)
+        else:
+            runs.append([dose])
+    return runs

@@ -1,0 +1,71 @@
+"""From uniforms of numbered subjects to rows of parameters and labels of those whom a design takes in."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..parameters import ParameterSet
+from ..solver.kernel import Kernel
+from ..streams import keyed_uniforms
+from .patients import Patients
+
+Floats = NDArray[np.float64]
+
+#: What no equation uses.
+LABELS = ("age", "male", "bulbar")
+_TRIES = 200
+
+
+class Sampler:
+    """Turn uniforms of subjects into rows of parameters and labels."""
+
+    def __init__(self, kernel: Kernel, values: ParameterSet) -> None:
+        self.values = values
+        self.patients = Patients(kernel, values)
+        self.base = kernel.blueprint.parameters.convert(values)
+        self.ids = list(self.patients.ids)
+        self.ids += [i for i in kernel.blueprint.followers if i not in self.ids]
+        self.columns = tuple(kernel.blueprint.parameters.ats(self.ids))
+        self.width = self.patients.width + 4  # age, sex, site of onset, run-in
+
+    def subjects(self, seed: int, first: int, count: int, screening: bool) -> tuple[Floats, dict[str, Floats], int]:
+        """Return varied parameters and labels of subjects first..first+count, and how many were screened."""
+        varied = np.empty((count, len(self.ids)))
+        labels = {name: np.empty(count) for name in LABELS}
+        waiting, screened = np.arange(count), 0
+        for attempt in range(_TRIES):
+            u = keyed_uniforms(seed, "patient", attempt, first, count, self.width)[waiting]
+            rows = self.patients.rows(u[:, : self.patients.width])[0]
+            extra = self.labels(u)
+            kept = self.included(rows, u[:, -1]) if screening else np.full(len(rows), True)
+            screened += len(rows)
+            varied[waiting[kept]] = rows[kept][:, self.columns]
+            for name, column in labels.items():
+                column[waiting[kept]] = extra[name][kept]
+            waiting = waiting[~kept]
+            if len(waiting) == 0:
+                return varied, labels, screened
+        raise InputError(
+            f"{len(waiting)} of {count} subjects met the inclusion criteria in none of {_TRIES} tries; loosen them."
+        )
+
+    def labels(self, u: Floats) -> dict[str, Floats]:
+        """Return what no equation uses: age, sex, site of onset."""
+        from scipy.special import ndtri
+
+        age = self.values.record("age_median").spread
+        assert age is not None
+        n = self.patients.width
+        return {
+            "age": self.values["age_median"] + age["sd"] * ndtri(np.clip(u[:, n], 1e-12, 1 - 1e-12)),
+            "male": (u[:, n + 1] < self.values["male_share"]).astype(float),
+            "bulbar": (u[:, n + 2] < self.values["bulbar_share"]).astype(float),
+        }
+
+    def included(self, rows: Floats, u: Floats) -> NDArray[np.bool_]:
+        """Apply the criteria at screening, then let patients die in the run-in."""
+        seen = self.patients.screening(rows)
+        criteria = (seen.months <= self.values["inclusion_onset_max"]) & (seen.svc >= self.values["inclusion_svc_min"])
+        return np.asarray(criteria & (u < seen.alive))
