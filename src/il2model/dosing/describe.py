@@ -29,7 +29,7 @@ def _amounts(doses: Sequence[Dose]) -> str:
 
 
 def _times(doses: Sequence[Dose]) -> str:
-    runs = _runs(doses)
+    runs = runs_of(doses)
     gaps, sizes = _gaps(runs), {len(r) for r in runs}
     if len(gaps) != 1 or len(sizes) != 1:
         return f"{len(doses)} dose{'s' if len(doses) > 1 else ''} from day {doses[0].time:g} to day {doses[-1].time:g}"
@@ -54,7 +54,7 @@ def outside_studied(doses: Sequence[Dose]) -> tuple[str, str] | None:
             f"The dose of {low if low < least else high:.3g} MIU a day lies outside the {least:g} to {most:g} MIU "
             "that the model was built on; read the result as an extrapolation."
         )
-    if _gaps(_runs(doses)) - {STUDIED_EVERY}:
+    if _gaps(runs_of(doses)) - {STUDIED_EVERY}:
         return "cycle", (
             f"The cycles are not {STUDIED_EVERY:g} days long as in the trials; read the result as an extrapolation."
         )
@@ -66,7 +66,7 @@ def _gaps(runs: Sequence[Sequence[Dose]]) -> set[float]:
     return {round(b[0].time - a[0].time, 6) for a, b in itertools.pairwise(runs)}
 
 
-def _runs(doses: Sequence[Dose]) -> list[list[Dose]]:
+def runs_of(doses: Sequence[Dose]) -> list[list[Dose]]:
     """Split doses into runs of at most a day and a half between neighbours."""
     runs: list[list[Dose]] = []
     for dose in doses:

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..notebook import table
 from ..store import digest
 from .courses import Plan, daily_doses, named_plan, plan_names
-from .describe import outside_studied, sentence
+from .describe import outside_studied, runs_of, sentence
 from .dose import MICROGRAM_PER_MIU, ROUTES, Dose, parse_amount, parse_time
 from .records import doses_from_records
 
@@ -210,7 +210,7 @@ class Regimen:
     @property
     def cycles(self) -> int:
         """Runs of doses whose neighbours lie at most a day and a half apart."""
-        return len(_runs(self.given))
+        return len(runs_of(self.given))
 
     @property
     def last_time(self) -> float:
