@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import il2model
-from il2model.cli.main import build_parser, main
+from il2model.cli.main import VERBS, main, understood
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*/*.md")])
@@ -42,8 +42,10 @@ def commands():
 
 @pytest.mark.parametrize(("page", "command"), commands())
 def test_a_shown_command_is_understood(page, command):
-    args = build_parser().parse_args(shlex.split(command)[1:])
-    assert args.command
+    words = shlex.split(command)[1:]
+    read = understood(words)
+    assert list(read.verb) == words[: len(read.verb)]
+    assert read.verb[0] in {name for verbs in VERBS.values() for name in verbs}
 
 
 def test_shown_targets_of_make_exist():

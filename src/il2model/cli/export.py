@@ -2,75 +2,100 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
+from ..dosing.regimen import Regimen
 from ..errors import InputError
-from .parsing import Parser
+from .output import written
+from .verb import verb
 
-_FORMATS = {
-    "sbml": "model.xml",
-    "petab": "petab",
-    "latex": "model.tex",
-    "nonmem": "doses.csv",
-    "omex": "model.omex",
+Write = Callable[[Path, Regimen], object]
+
+
+def _text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf8")
+
+
+def _sbml(path: Path, plan: Regimen) -> None:
+    from ..exchange.sbml import to_sbml
+
+    _text(path, to_sbml(plan))
+
+
+def _petab(path: Path, plan: Regimen) -> None:
+    from ..exchange.petab import write_petab
+
+    write_petab(path)
+
+
+def _latex(path: Path, plan: Regimen) -> None:
+    from ..exchange.latex import to_latex
+
+    _text(path, to_latex())
+
+
+def _nonmem(path: Path, plan: Regimen) -> None:
+    from ..exchange.nonmem import to_nonmem
+
+    _text(path, to_nonmem(plan).to_csv(index=False, na_rep="."))
+
+
+def _omex(path: Path, plan: Regimen) -> None:
+    from ..exchange.omex import write_omex
+    from ..exchange.petab import to_petab
+    from ..exchange.sbml import to_sbml
+
+    petab = {f"petab/{name}": text for name, text in to_petab().items()}
+    write_omex(path, {"model.xml": to_sbml(plan), **petab}, "model.xml")
+
+
+#: Formats: the usual name of the file, and what writes it.
+FORMATS: Mapping[str, tuple[str, Write]] = {
+    "sbml": ("model.xml", _sbml),
+    "petab": ("petab", _petab),
+    "latex": ("model.tex", _latex),
+    "nonmem": ("doses.csv", _nonmem),
+    "omex": ("model.omex", _omex),
 }
 
 
-def add(commands: Any) -> None:
-    """Add the command to the parser."""
-    p: Parser = commands.add_parser("export", help="write the model as SBML, PEtab, LaTeX, or an OMEX archive")
-    p.add_argument(
-        "format", metavar="FORMAT", choices=_FORMATS,
-        help="sbml (level 3 version 2, doses as events), petab (version 2, the IL-2 half, a folder), latex (equations "
-        "and parameters), nonmem (the doses as a data set), omex (an archive of sbml and petab)",
-    )  # fmt: skip
-    p.add_argument("--regimen", default="mirocals", metavar="NAME", help="(default mirocals)")
-    p.add_argument("--until", type=float, default=None, metavar="DAYS", help="leave out later doses")
-    p.add_argument("-o", "--output", default=None, metavar="FILE", help="file, or folder for petab")
-    p.set_defaults(run=run)
+@verb(
+    examples=(
+        "il2model export sbml --regimen mirocals --until 85 -o model.xml",
+        "il2model export petab -o petab",
+        "il2model export nonmem --regimen imodals-2miu -o doses.csv",
+    )
+)
+def export(
+    format: Literal["sbml", "petab", "latex", "nonmem", "omex"],
+    *,
+    regimen: str = "mirocals",
+    until: float | str | None = None,
+    output: Path | None = None,
+) -> None:
+    """Write the model in another format.
 
-
-def run(args: argparse.Namespace) -> int:
-    """Run the command."""
-    from ..dosing.regimen import Regimen
-
-    plan = Regimen.named(args.regimen)
-    if args.until is not None:
-        plan = plan.until(args.until)
-    path = Path(args.output or _FORMATS[args.format])
+    Parameters
+    ----------
+    format
+        sbml: level 3 version 2, doses as events. petab: version 2, the IL-2 half, a folder. latex: equations and
+        parameters. nonmem: the doses as a data set. omex: an archive of sbml and petab.
+    regimen
+        Of the doses.
+    until : DAY
+        Leave out later doses.
+    output : FILE
+        File, or folder for petab (default: model.xml, petab, model.tex, doses.csv, model.omex).
+    """
+    usual, write = FORMATS[format]
+    plan = Regimen.named(regimen)
+    if until is not None:
+        plan = plan.until(until)
+    path = Path(usual) if output is None else output
     if not path.parent.is_dir():
         raise InputError(f"{path.parent} is not a folder.")
-    try:
-        if args.format == "petab":
-            from ..exchange.petab import write_petab
-
-            path = write_petab(path)
-        elif args.format == "omex":
-            from ..exchange.omex import write_omex
-            from ..exchange.petab import to_petab
-            from ..exchange.sbml import to_sbml
-
-            petab = {f"petab/{name}": text for name, text in to_petab().items()}
-            write_omex(path, {"model.xml": to_sbml(plan), **petab}, "model.xml")
-        else:
-            path.write_text(_text(args.format, plan), encoding="utf8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from None
+    with written(path):
+        write(path, plan)
     print(f"Wrote {path}")
-    return 0
-
-
-def _text(format: str, plan: Any) -> str:
-    if format == "sbml":
-        from ..exchange.sbml import to_sbml
-
-        return to_sbml(plan)
-    if format == "latex":
-        from ..exchange.latex import to_latex
-
-        return to_latex()
-    from ..exchange.nonmem import to_nonmem
-
-    return str(to_nonmem(plan).to_csv(index=False, na_rep="."))

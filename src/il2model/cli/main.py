@@ -1,68 +1,149 @@
-"""Entry point of the command line. Exit codes: 0 done, 1 a run failed, 2 bad input."""
+"""Entry point of the command line. Exit codes: 0 done, 1 a run failed, 2 bad input, 130 interrupted.
+
+Verbs are imported when they are used: `il2model --help` loads none of them.
+"""
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from cyclopts import App, CycloptsError, Group
+from cyclopts.exceptions import CoercionError, MissingArgumentError, RepeatArgumentError, UnknownOptionError
 
 from .._version import __version__
 from ..errors import Il2modelError, InputError, SimulationError, unknown_name
-from . import calibrate, demo, design, export, parameters, report, sensitivity, simulate, trial
-from .parsing import Parser
 
 DESCRIPTION = "Low-dose interleukin-2 in ALS: from dose to Treg to survival. Research use only; no clinical advice."
+#: Verbs by group: the module that holds each, and a line for the list of verbs.
+VERBS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Simulate": {
+        "simulate": ("simulate", "Simulate a typical patient or a cohort under a regimen."),
+        "demo": ("simulate", "Simulate the arms of IMODALS and MIROCALS: data, figures and a page."),
+    },
+    "Trials": {
+        "trial": ("trial", "Replay a published trial, or run a design."),
+        "power": ("planning", "Power and sample size by enrichment, size and endpoint."),
+        "optimize": ("planning", "Search regimens under limits on cells and injections."),
+    },
+    "Uncertainty": {
+        "calibrate": ("calibrate", "Fit the model to the published summaries of the trials."),
+        "sensitivity": ("sensitivity", "Global sensitivity study, stored and resumable, with a report."),
+        "report": ("report", "One HTML page of a calibration or of sensitivity studies."),
+    },
+    "Look up and exchange": {
+        "parameters": ("parameters", "List, show, check or compare parameter records."),
+        "observables": ("listings", "What the model observes, with units."),
+        "outputs": ("listings", "What a sensitivity study can look at, with units."),
+        "objectives": ("listings", "What a search can maximize and what it can limit, with units."),
+        "export": ("export", "Write the model as SBML, PEtab, LaTeX, doses for NONMEM, or an OMEX archive."),
+        "cache": ("cache", "List, clear or warm the compiled kernels."),
+    },
+}
+#: What stands for a character that a terminal cannot show.
+_PLAIN = {"µ": "u", "±": "+-", "×": "x", "·": "*", "–": "-", "—": "-", "−": "-", "≤": "<=", "≥": ">=", "…": "..."}
 
 
-def build_parser() -> Parser:
-    """Return the parser with every command."""
-    parser = Parser(prog="il2model", description=DESCRIPTION)
-    parser.add_argument("--version", action="version", version=f"il2model {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
-    simulate.add(commands)
-    parameters.add(commands)
-    demo.add(commands)
-    calibrate.add(commands)
-    report.add(commands)
-    trial.add(commands)
-    design.add(commands)
-    sensitivity.add(commands)
-    export.add(commands)
-    return parser
+@dataclass(frozen=True, kw_only=True)
+class Understood:
+    """A command line that was read: the words of the verb, the options that were given, and how to run it."""
+
+    verb: tuple[str, ...]
+    options: Mapping[str, object]
+    run: Callable[[], int]
 
 
-def _parse(parser: Parser, arguments: Sequence[str]) -> object:
-    args, unknown = parser.parse_known_args(list(arguments))
-    if unknown:
-        known = parser.options()
-        for action in parser._actions:
-            for name, sub in (getattr(action, "choices", None) or {}).items() if action.dest == "command" else ():
-                if name == args.command:
-                    known = [*known, *sub.options()]
-        wrong = unknown[0].split("=")[0]
-        if wrong.startswith("-"):
-            raise unknown_name("option", wrong, known)
-        raise InputError(f"The argument {unknown[0]!r} is not expected here; see 'il2model {args.command} --help'.")
-    if args.command is None:
-        parser.print_help()
-        return None
-    return args
+def build_app() -> App:
+    """Return the application with every verb; a verb is imported when it is first asked for."""
+    app = App(name="il2model", help=DESCRIPTION, help_format="plaintext", version=f"il2model {__version__}")
+    app["--help"].group = app["--version"].group = Group("Help", sort_key=len(VERBS))
+    number = 0
+    for k, (group, verbs) in enumerate(VERBS.items()):
+        section = Group(group, sort_key=k)
+        for name, (module, line) in verbs.items():
+            app.command(f"{__package__}.{module}:{name}", name=name, help=line, group=section, sort_key=number)
+            number += 1
+    return app
+
+
+def understood(words: Sequence[str]) -> Understood:
+    """Read a command line without running it.
+
+    Raises
+    ------
+    InputError, UnknownNameError
+        With one sentence.
+    """
+    app = build_app()
+    verb, apps, _ = app.parse_commands(list(words))
+    for one in apps[1:]:
+        one.help = one.default_command.__doc__ if one.default_command is not None else one.help  # not only a line
+    try:
+        command, bound, _ = app.parse_args(list(words), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        raise _sentence(error, verb, apps[-1]) from None
+    return Understood(verb=verb, options=bound.arguments, run=lambda: command(*bound.args, **bound.kwargs) or 0)
+
+
+def _sentence(error: CycloptsError, verb: Sequence[str], app: App) -> InputError:
+    """Say what is wrong with a command line, as the rest of the package does."""
+    if isinstance(error.__cause__, InputError):
+        return error.__cause__
+    name = " ".join(("il2model", *verb))
+    see = f"see '{name} --help'."
+    argument = error.argument
+    given = (error.unused_tokens or [""])[0]
+    if isinstance(error, UnknownOptionError):
+        known = [n for a in error.argument_collection for n in a.names if n.startswith("--")]
+        wrong = (error.token.keyword or error.token.value).split("=")[0]
+        return unknown_name("option", wrong, [*known, "--help"])
+    if isinstance(error, MissingArgumentError) and argument is not None:
+        if error.keyword is not None:
+            return InputError(f"{error.keyword} needs a value; {see}")
+        return InputError(f"{argument.name.strip('-').upper()} is missing; {see}")
+    if isinstance(error, RepeatArgumentError):
+        return InputError(f"{error.token.keyword} is given twice; {see}")
+    if isinstance(error, CoercionError) and error.token is not None:
+        return InputError(f"{error.token.keyword} takes no value {error.token.value!r}; {see}")
+    commands = [c for c in app if not c.startswith("-")]
+    if commands:
+        return unknown_name("command", given, commands)
+    if given.startswith("-"):
+        return unknown_name(
+            "option", given.split("=")[0], [n for a in app.assemble_argument_collection() for n in a.names]
+        )
+    return InputError(f"The argument {given!r} is not expected here; {see}")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return "".join(_PLAIN.get(c, "?") for c in error.object[error.start : error.end]), error.end
+
+
+def _note(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"il2model: note: {message}", file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-
-    def note(message: Warning | str, *_: object, **__: object) -> None:
-        print(f"il2model: note: {message}", file=sys.stderr)
-
+    if arguments is None:  # the process is ours
+        arguments = sys.argv[1:]
+        codecs.register_error("il2model", _plain)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="il2model")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default")
-            warnings.showwarning = note
-            args = _parse(build_parser(), arguments)
-            return int(args.run(args)) if args is not None else 0  # type: ignore[attr-defined]
+            warnings.showwarning = _note
+            code = understood(arguments).run()
+            sys.stdout.flush()
+            return code
     except SimulationError as error:
         print(f"il2model: {error}", file=sys.stderr)
         return 1

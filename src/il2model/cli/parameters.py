@@ -1,148 +1,126 @@
-"""`il2model parameters` and `il2model cache`."""
+"""`il2model parameters`."""
 
 from __future__ import annotations
 
-import argparse
 import re
 from pathlib import Path
-from typing import Any
 
-from ..errors import InputError
+from cyclopts import App
+
+from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, bibliography, load_parameters
-from .parsing import Parser
+from .output import Listing, listing
+from .verb import verb
+
+parameters = App(name="parameters", help="List, show, check or compare parameter records.", help_format="plaintext")
 
 
-def add(commands: Any) -> None:
-    """Add both commands to the parser."""
-    p: Parser = commands.add_parser("parameters", help="list, show, check or compare parameter records")
-    sub = p.add_subparsers(dest="action", required=True, metavar="list|show|check|diff", parser_class=Parser)
-    one = sub.add_parser("list", help="one line per parameter")
-    one.add_argument("--mechanism", metavar="NAME", help="only those of one mechanism")
-    one.set_defaults(run=_list)
-    one = sub.add_parser("show", help="a record with its sources")
-    one.add_argument("id", metavar="ID")
-    one.set_defaults(run=_show)
-    one = sub.add_parser("check", help="check every record, or those in a folder")
-    one.add_argument("folder", nargs="?", metavar="FOLDER")
-    one.set_defaults(run=_check)
-    one = sub.add_parser("diff", help="compare two sets: a name or a folder of records")
-    one.add_argument("before", metavar="A")
-    one.add_argument("after", metavar="B")
-    one.set_defaults(run=_diff)
+@parameters.command
+@verb(name="list", examples=("il2model parameters list", "il2model parameters list --mechanism treg --format json"))
+def list_(*, mechanism: str | None = None, format: Listing = "table") -> None:
+    """Print a line per parameter: value, unit, status, name.
 
-    c: Parser = commands.add_parser("cache", help="list, clear or warm the compiled kernels")
-    sub = c.add_subparsers(dest="action", required=True, metavar="list|clear|warm", parser_class=Parser)
-    sub.add_parser("list", help="show the files").set_defaults(run=_cache_list)
-    sub.add_parser("clear", help="remove the files").set_defaults(run=_cache_clear)
-    sub.add_parser("warm", help="compile everything now").set_defaults(run=_cache_warm)
-
-
-def _set(text: str) -> ParameterSet:
-    return load_parameters(folder=text) if Path(text).is_dir() else load_parameters(text)
-
-
-def _list(args: argparse.Namespace) -> int:
-    parameters = load_parameters()
-    records = list(parameters.records.values())
-    if args.mechanism is not None:
+    Parameters
+    ----------
+    mechanism
+        Only those of one mechanism.
+    """
+    values = load_parameters()
+    records = list(values.records.values())
+    if mechanism is not None:
         mechanisms = sorted({r.mechanism for r in records})
-        if args.mechanism not in mechanisms:
-            from ..errors import unknown_name
-
-            raise unknown_name("mechanism", args.mechanism, mechanisms)
-        records = [r for r in records if r.mechanism == args.mechanism]
+        if mechanism not in mechanisms:
+            raise unknown_name("mechanism", mechanism, mechanisms)
+        records = [r for r in records if r.mechanism == mechanism]
+    if format == "json":
+        listing([{"id": r.id, "value": values[r.id], "unit": r.unit, "status": r.status, "confirmed": r.confirmed,
+                  "name": r.name, "mechanism": r.mechanism} for r in records], format)  # fmt: skip
+        return
     width = max(len(r.id) for r in records)
-    mechanism = ""
-    for r in records:
-        if r.mechanism != mechanism:
-            mechanism = r.mechanism
-            print(f"\n{mechanism}" if r is not records[0] else mechanism)
+    for k, r in enumerate(records):
+        if k == 0 or r.mechanism != records[k - 1].mechanism:
+            print(f"\n{r.mechanism}" if k else r.mechanism)
         status = r.status + ("" if r.confirmed else " (unconfirmed)")
-        print(f"  {r.id:<{width}}  {parameters[r.id]:>10.5g} {r.unit:<14} {status:<24} {r.name}")
-    return 0
+        print(f"  {r.id:<{width}}  {values[r.id]:>10.5g} {r.unit:<14} {status:<24} {r.name}")
 
 
-def _show(args: argparse.Namespace) -> int:
+@parameters.command
+@verb(examples=("il2model parameters show il2_clearance", "il2model parameters show motor_unit_loss_rate"))
+def show(id: str) -> None:
+    """Print a record with its prior, spread between patients, status, note and sources.
+
+    Parameters
+    ----------
+    id : ID
+        Of the parameter; il2model parameters list shows them.
+    """
     from ..resources import data_dir
 
-    parameters = load_parameters()
-    r = parameters.record(args.id)
+    r = load_parameters().record(id)
     entries = bibliography(data_dir("parameters"))
-    print(f"{r.id}: {r.name}")
+    lines = {"value" if r.calibrated is None else "start": f"{r.value:g} {r.unit}"}
     if r.calibrated is not None:
-        print(f"  calibrated {r.calibrated:g} {r.unit} (fit {r.fit})")
-    print(f"  {'start' if r.calibrated is not None else 'value'}      {r.value:g} {r.unit}")
+        lines = {"calibrated": f"{r.calibrated:g} {r.unit} (fit {r.fit})", **lines}
     if r.bounds:
-        print(f"  bounds     {r.bounds[0]:g} to {r.bounds[1]:g} {r.unit}")
-    print(f"  prior      {r.prior if r.prior else 'fixed'}")
+        lines["bounds"] = f"{r.bounds[0]:g} to {r.bounds[1]:g} {r.unit}"
+    lines["prior"] = str(r.prior) if r.prior else "fixed"
     if r.spread:
-        print(f"  patients   {r.spread_text}")
-    print(f"  status     {r.status}{'' if r.confirmed else '; recalled or assumed, not confirmed in a public text'}")
-    print(f"  mechanism  {r.mechanism}")
-    print(f"  note       {r.note}")
-    for key in r.sources:
-        print(f"  source     {key}: {_readable(entries.get(key, ''))}")
-    return 0
+        lines["patients"] = r.spread_text
+    lines["status"] = r.status + ("" if r.confirmed else "; recalled or assumed, not confirmed in a public text")
+    lines |= {"mechanism": r.mechanism, "note": r.note}
+    sources = [("source", f"{key}: {_readable(entries.get(key, ''))}") for key in r.sources]
+    print(f"{r.id}: {r.name}")
+    for label, text in (*lines.items(), *sources):
+        print(f"  {label:<10} {text}")
 
 
 def _readable(entry: str) -> str:
     def of(key: str) -> str:
-        found = re.search(rf"\b{key} = \{{((?:[^{{}}]|\{{[^{{}}]*\}})*)\}}", entry)
-        return re.sub(r"[{}\\]", "", found.group(1)) if found else ""
+        match = re.search(rf"\b{key} = \{{((?:[^{{}}]|\{{[^{{}}]*\}})*)\}}", entry)
+        return re.sub(r"[{}\\]", "", match.group(1)) if match else ""
 
     parts = [of("author"), of("title"), of("journal") or of("howpublished"), of("year")]
     text = ". ".join(p.rstrip(".") for p in parts if p)
     return text + (f". doi:{of('doi')}" if of("doi") else "") + (f" ({of('note')})" if of("note") else "")
 
 
-def _check(args: argparse.Namespace) -> int:
+@parameters.command
+@verb(examples=("il2model parameters check", "il2model parameters check my-records"))
+def check(folder: str | None = None) -> None:
+    """Check every record: value, unit, status, sources, note, and whether the model uses it.
+
+    Parameters
+    ----------
+    folder : DIR
+        Of records, instead of those that ship.
+    """
     from ..api import check_parameters
 
-    count, problems = check_parameters(args.folder)
+    count, problems = check_parameters(folder)
     for problem in problems:
         print(problem)
     if problems:
         raise InputError(f"{len(problems)} of {count} records have a problem.")
     print(f"{count} records are complete: value, unit, status, sources and note; units fit the model.")
-    return 0
 
 
-def _diff(args: argparse.Namespace) -> int:
-    before, after = _set(args.before), _set(args.after)
-    for id in sorted(set(before) ^ set(after)):
-        print(f"{id}: only in {args.before if id in before else args.after}")
-    shared = {i: v for i, v in before.items() if i in after}
-    changes = [f"{i}: {v:g} -> {after[i]:g} {before.record(i).unit}" for i, v in shared.items() if after[i] != v]
+@parameters.command
+@verb(examples=("il2model parameters diff prior calibrated", "il2model parameters diff calibrated my-records"))
+def diff(before: str, after: str) -> None:
+    """Compare two sets: values that differ, and parameters that only one has.
+
+    Parameters
+    ----------
+    before, after : SET
+        A name (prior, calibrated), or a folder of records.
+    """
+    first, second = _set(before), _set(after)
+    for id in sorted({*first} ^ {*second}):
+        print(f"{id}: only in {before if id in first else after}")
+    shared = {i: v for i, v in first.items() if i in second}
+    changes = [f"{i}: {v:g} -> {second[i]:g} {first.record(i).unit}" for i, v in shared.items() if second[i] != v]
     print("\n".join(changes) if changes else "No value differs.")
-    return 0
 
 
-def _cache_list(args: argparse.Namespace) -> int:
-    from ..solver import cache
-
-    files = cache.entries()
-    for path in files:
-        print(f"{path.stat().st_size / 1024:9.1f} KB  {path.name}")
-    print(f"{len(files)} files, {cache.total_size(files) / 1e6:.1f} MB, in {cache.cache_dir()}")
-    return 0
-
-
-def _cache_clear(args: argparse.Namespace) -> int:
-    from ..solver import cache
-
-    print(f"Removed {cache.clear()} files from {cache.cache_dir()}")
-    return 0
-
-
-def _cache_warm(args: argparse.Namespace) -> int:
-    import time
-
-    from ..solver.blueprint import VARIANTS
-    from ..solver.kernel import builtin_kernel
-
-    start = time.perf_counter()
-    kernel = builtin_kernel()
-    for variant in VARIANTS:
-        kernel.variant(variant)
-    print(f"The compiled kernels are ready ({time.perf_counter() - start:.1f} s).")
-    return 0
+def _set(text: str) -> ParameterSet:
+    return load_parameters(folder=text) if Path(text).is_dir() else load_parameters(text)

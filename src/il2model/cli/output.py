@@ -1,0 +1,185 @@
+"""What the shell prints and writes: tables, JSON, CSV, NetCDF, figures."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ..errors import InputError
+from ..solver.problem import Floats, Ints
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from ..simulation.solution import Solution
+
+Format = Literal["table", "json", "csv", "nc"]
+Listing = Literal["table", "json"]
+_ENDINGS: Mapping[str, Format] = {".json": "json", ".csv": "csv", ".nc": "nc"}
+#: Days of the printed table, where they are not chosen.
+_DAYS = (0, 1, 2, 3, 4, 7, 14, 28, 56, 84, 112, 168, 252, 364, 508, 640)
+_FIGURES = (".png", ".svg", ".pdf")
+
+
+def say(text: str) -> None:
+    """Print a line on standard error."""
+    print(f"il2model: {text}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def written(place: Path | str | None) -> Iterator[None]:
+    """Turn what goes wrong in writing to `place` into one sentence."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"{place} cannot be written: {error.strerror or error}.") from None
+
+
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file, its folder made if missing, and say so."""
+    with written(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path)
+    say(f"wrote {path}")
+
+
+def write_figure(path: Path, draw: Callable[[], Figure]) -> None:
+    """Draw to a PNG, SVG or PDF file."""
+    if path.suffix.lower() not in _FIGURES:
+        raise InputError(f"The figure {path} must end in .png, .svg or .pdf.")
+    write_file(path, lambda p: draw().savefig(p, dpi=150))
+
+
+def write_table(folder: Path | None, table: pd.DataFrame, figure: Callable[[], Figure], stem: str) -> None:
+    """Write a table (CSV) and a figure (PNG) to a folder, if there is one."""
+    if folder is not None:
+        write_file(folder / f"{stem}.csv", lambda p: table.to_csv(p, index=False, float_format="%.6g"))
+        write_file(folder / f"{stem}.png", lambda p: figure().savefig(p, dpi=140))
+
+
+def listing(rows: Sequence[Mapping[str, object]], kind: Listing) -> None:
+    """Print rows of the same keys as an aligned table, or as JSON."""
+    if kind == "json":
+        print(json.dumps(list(rows), indent=1))
+        return
+    heads = list(rows[0])
+    cells = [heads, *([_cell(row[h]) for h in heads] for row in rows)]
+    widths = [max(len(line[k]) for line in cells) for k in range(len(heads))]
+    for line in cells:
+        print("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+# ---------------------------------------------------------------------------------------------------------- solutions
+def format_of(given: Format | None, output: Path | None) -> Format:
+    """Return the format that was asked for, or that of the file's ending."""
+    kind = given or _ENDINGS.get(output.suffix if output else "", "table")
+    if kind == "nc" and output is None:
+        raise InputError("NetCDF needs a file: add -o FILE.nc.")
+    return kind
+
+
+def write_solution(
+    solution: Solution, names: Sequence[str], at: Floats | None, kind: Format, output: Path | None
+) -> None:
+    """Write the named quantities at the days `at` to a file, or print them."""
+    rows = _rows(solution.time, at, kind)
+    if kind == "nc":
+        assert output is not None
+        data = solution.to_xarray(names).isel(time=rows)
+        write_file(output, lambda path: data.to_netcdf(path, engine="scipy"))
+        return
+    if kind == "csv":
+        frame = solution.to_dataframe(names)
+        text = frame[frame.index.get_level_values("time").isin(solution.time[rows])].to_csv()
+    else:
+        text = json.dumps(_as_json(solution, names, rows)) if kind == "json" else _as_table(solution, names, rows)
+    text += "\n" * (not text.endswith("\n"))
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_file(output, lambda path: path.write_text(text, encoding="utf8"))
+
+
+def _rows(time: Floats, at: Floats | None, kind: Format) -> Ints:
+    """Return the numbers of the times to write."""
+    if at is not None:
+        return np.array([int(np.argmin(np.abs(time - t))) for t in at])
+    if kind != "table":
+        return np.arange(len(time))
+    return np.array(
+        sorted({int(np.argmin(np.abs(time - d))) for d in (*(d for d in _DAYS if d <= time[-1]), time[-1])})
+    )
+
+
+def _spread(values: Floats) -> Floats:
+    """Return (5 %, median, 95 %) over patients or draws."""
+    return np.asarray(np.nanquantile(values, (0.05, 0.5, 0.95), axis=0))
+
+
+def _as_json(solution: Solution, names: Sequence[str], rows: Ints) -> dict[str, object]:
+    def plain(values: Floats) -> list[float | None]:
+        return [float(v) if np.isfinite(v) else None for v in values]
+
+    content: dict[str, object] = {"time": {"unit": "day", "value": plain(solution.time[rows])}}
+    for name in names:
+        item, values = solution.items[name], solution.values(name)
+        entry: dict[str, object] = {"unit": item.unit, "name": item.name}
+        if solution.kind == "patient":
+            entry["value"] = plain(values[0][rows])
+        else:
+            low, middle, high = _spread(values)
+            entry |= {"value": plain(middle[rows]), "q05": plain(low[rows]), "q95": plain(high[rows])}
+        content[name] = entry
+    content["manifest"] = dict(solution.manifest)
+    return content
+
+
+def _number(value: float) -> str:
+    if not np.isfinite(value):
+        return "-"
+    size = abs(value)
+    if size == 0 or 1e-3 <= size < 1e5:
+        return f"{value:.4g}" if size < 1000 else f"{value:.0f}"
+    return f"{value:.3g}"
+
+
+def _as_table(solution: Solution, names: Sequence[str], rows: Ints) -> str:
+    from ..plotting import UNIT_WORDS
+
+    columns = [["time", "[day]", *map(_number, solution.time[rows])]]
+    for name in names:
+        unit, values = solution.items[name].unit, solution.values(name)
+        word = UNIT_WORDS.get(unit, unit)
+        if solution.kind == "patient":
+            cells = [_number(v) for v in values[0][rows]]
+        else:
+            low, middle, high = ([_number(v) for v in line] for line in _spread(values)[:, rows])
+            cells = [f"{m} ({a} to {b})" for a, m, b in zip(low, middle, high, strict=True)]
+        columns.append([name, f"[{word}]" if word else "", *cells])
+    widths = [max(map(len, column)) for column in columns]
+    lines = [f"Regimen: {solution.regimens[0]}", f"Result:  {solution._note()}.", *_left_out(solution), ""]
+    lines += ["  ".join(c.rjust(w) for c, w in zip(cells, widths, strict=True)) for cells in zip(*columns, strict=True)]
+    return "\n".join(lines)
+
+
+def _left_out(solution: Solution) -> list[str]:
+    """Say who is not in the numbers."""
+    count = len(solution.messages)
+    if solution.kind == "patient" or not count:
+        return []
+    who = "patients" if solution.kind == "cohort" else "draws"
+    first = next(iter(solution.messages.values()))
+    return [f"Without: {count} of {len(solution.status)} {who}, whose run failed; the first: {first}"]

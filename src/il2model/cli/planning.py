@@ -1,0 +1,141 @@
+"""`il2model power` and `il2model optimize`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, Token
+
+from ..dosing.regimen import Regimen
+from ..errors import InputError
+from ..planning.optimize import Search
+from ..planning.optimize import optimize as search_regimens
+from ..planning.power import CUTS, PowerStudy, power_study
+from ..trials.design import TrialDesign
+from .output import write_table
+from .reading import number
+from .running import run_long
+from .verb import verb
+
+Range = tuple[float, float] | None
+
+
+def _cuts(_: object, tokens: Sequence[Token]) -> list[Range]:
+    cuts: list[Range] = []
+    for text in (part.strip() for part in tokens[-1].value.split(",")):
+        low, dash, high = text.partition("-")
+        if text in ("all", "none"):
+            cuts.append(None)
+        elif dash:
+            cuts.append((number(low, "--cuts"), number(high, "--cuts")))
+        else:
+            raise InputError(f"A cut-off is 'all' or LOW-HIGH in pg/mL; got {text!r}.")
+    return cuts
+
+
+def _shown(cuts: Sequence[Range]) -> str:
+    return ",".join("all" if cut is None else f"{cut[0]:g}-{cut[1]:g}" for cut in cuts)
+
+
+Cuts = Annotated[str, Parameter(converter=_cuts, show_default=_shown, n_tokens=1)]
+
+
+@verb(
+    power_study,
+    Regimen.cyclic,
+    left={"folder": "-o DIR", "name": "a regimen is named by its doses"},
+    examples=(
+        "il2model power --cuts all,750-3700 --sizes 110,300 -o results/power",
+        'il2model power --amount "2 MIU" --every 14 --cycles 38 --cuts 750-3700',
+        "il2model power --hr 0.5 --cuts all --sizes 110",
+    ),
+)
+def power(
+    run: partial[PowerStudy],
+    cyclic: partial[Regimen],
+    *,
+    design: str = "mirocals",
+    amount: float | str | None = None,
+    cycles: int = 19,
+    follow_up: float | None = None,
+    enrich: Literal["csf_pnfh"] = "csf_pnfh",
+    cuts: Cuts = CUTS,  # type: ignore[assignment]
+    dask: str | None = None,
+    output: Path | None = None,
+) -> None:
+    """Estimate power and sample size by enrichment, size and endpoint.
+
+    Prints a row per cut-off, size and endpoint: power with its standard error, deaths, and the patients per arm that
+    give 80 % power.
+
+    Parameters
+    ----------
+    design
+        Its first treated arm is compared with the control; il2model trials lists them.
+    amount : DOSE
+        Another regimen for the treated arm, such as '2 MIU'.
+    follow_up : DAYS
+        End of the trial, instead of the design's.
+    enrich
+        Covariate that --cuts are of.
+    cuts : LIST
+        Whom the trial takes in, such as all,0-3700,750-3700 (pg/mL).
+    sizes
+        Patients per arm.
+    endpoints
+        log_rank, cafs.
+    pool
+        Virtual patients that replicates draw from (default 1000; 256 for each draw).
+    output : DIR
+        Table, heat map, and what a killed run goes on from.
+    """
+    plan = TrialDesign.named(design)
+    if amount is not None:
+        regimen = cyclic(amount, cycles=cycles)
+        plan = plan.replace(arms=(plan.control, replace(plan.arms[1], name="IL-2", regimen=regimen)))
+    elif cyclic.keywords:
+        raise InputError(f"--{next(iter(cyclic.keywords))} goes with --amount, which is not given.")
+    if follow_up is not None:
+        kept = tuple(v for v in plan.visits if v.day <= follow_up)
+        plan = plan.replace(follow_up=follow_up, visits=kept)
+    study = run_long(partial(run, plan, cuts=cuts), "trials", folder=output, dask=dask)
+    print(study.table.round(3).to_string(index=False))
+    if not study.calibrated:
+        print("Uncalibrated parameters.")
+    write_table(output, study.table, study.plot, "power")
+
+
+@verb(
+    search_regimens,
+    left={"folder": "-o DIR"},
+    examples=(
+        "il2model optimize --limit eosinophil_count=500 -o results/search",
+        "il2model optimize --objective alsfrs_r_difference --injections 80",
+    ),
+)
+def optimize(run: partial[Search], *, dask: str | None = None, output: Path | None = None) -> None:
+    """Search regimens (amount, days on, length of a cycle) under limits on cells and injections.
+
+    Prints the regimens that no other beats with as few injections a year, with intervals over posterior draws.
+
+    Parameters
+    ----------
+    objective
+        survival_difference or alsfrs_r_difference: il2model objectives lists them.
+    limits
+        Largest value allowed, such as eosinophil_count=500; may be repeated.
+    injections_per_year
+        Most injections a year.
+    output : DIR
+        Table, figure, and what a killed run goes on from.
+    """
+    search = run_long(run, "regimens", folder=output, dask=dask)
+    best = search.table[search.table["non_dominated"]].drop(columns=["non_dominated", "allowed"])
+    print(best.round(3).to_string(index=False))
+    if not search.calibrated:
+        print("Uncalibrated parameters.")
+    write_table(output, search.table, search.plot, "search")
