@@ -28,6 +28,7 @@ VERBS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Trials": {
         "trial": ("trial", "Replay a published trial, or run a design."),
+        "trials": ("listings", "List the published trials, or show one."),
         "power": ("planning", "Power and sample size by enrichment, size and endpoint."),
         "optimize": ("planning", "Search regimens under limits on cells and injections."),
     },

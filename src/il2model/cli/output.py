@@ -79,7 +79,7 @@ def listing(rows: Sequence[Mapping[str, object]], kind: Listing) -> None:
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 # ---------------------------------------------------------------------------------------------------------- solutions
