@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InputError
-from ..runs import Executor, shown
+from ..runs import Executor, RunOptions, shown
+from ..streams import checked_seed
 from .output import say, written
 
 R = TypeVar("R")
@@ -42,6 +43,9 @@ def connected(address: str | None) -> Iterator[Executor | None]:
 
 def run_long(call: partial[R], label: str, *, folder: Path | None = None, dask: str | None = None) -> R:
     """Run a public function that takes the options of a run: shows progress, keeps results in `folder`."""
+    given = call.keywords
+    RunOptions(folder=folder, workers=given.get("workers", given.get("threads")))
+    checked_seed(given.get("seed", 0))
     takes = inspect.signature(call.func).parameters
     place = next((n for n in ("folder", "directory", "output") if n in takes), None)
     options: dict[str, object] = {place: folder} if place is not None and folder is not None else {}
