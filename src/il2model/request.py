@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: One time or several, day or with a unit.
 Times: TypeAlias = "Sequence[float | str] | Floats | float | str | None"
 #: Numbers of the parameters: a set with records, or values of a model's own parameters.
-Values: TypeAlias = "ParameterSet | Mapping[str, float | str]"
+Values: TypeAlias = ParameterSet | Mapping[str, float | str]
 _MAX_DAYS = 36_525.0
 _MAX_TIMES = 2_000_000
 

@@ -14,7 +14,7 @@ from .verb import verb
 
 @verb(
     fit,
-    left={"folder": "-o DIR", "say": "shown on standard error"},
+    left={"say": "shown on standard error"},
     examples=(
         "il2model calibrate pk --quick -o results/mine",
         "il2model calibrate all -o results/calibration --workers 2",
@@ -22,7 +22,7 @@ from .verb import verb
 )
 def calibrate(
     run: partial[dict[str, Posterior]],
-    stages: str,
+    stages: str | tuple[str, ...],
     *,
     output: Path = Path("results/calibration"),
     dask: str | None = None,
@@ -43,7 +43,6 @@ def calibrate(
     output : DIR
         A folder per stage.
     """
-    wanted = tuple(stages.split(",")) if "," in stages else stages
-    fits = run_long(partial(run, wanted, say=say), "steps of the sampler", folder=output, dask=dask)
+    fits = run_long(partial(run, stages, say=say), "steps of the sampler", folder=output, dask=dask)
     for stage, posterior in fits.items():
         print(f"{stage}: {len(posterior)} draws of {len(posterior.ids)} numbers in {output / stage}")

@@ -2,52 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
-
-from cyclopts import Parameter, Token
+from typing import Literal
 
 from ..dosing.regimen import Regimen
 from ..errors import InputError
-from ..planning.optimize import Search
 from ..planning.optimize import optimize as search_regimens
-from ..planning.power import CUTS, PowerStudy, power_study
+from ..planning.power import power_study
+from ..planning.result import PowerStudy, Search
 from ..trials.design import TrialDesign
 from .output import write_table
-from .reading import number
 from .running import run_long
 from .verb import verb
-
-Range = tuple[float, float] | None
-
-
-def _cuts(_: object, tokens: Sequence[Token]) -> list[Range]:
-    cuts: list[Range] = []
-    for text in (part.strip() for part in tokens[-1].value.split(",")):
-        low, dash, high = text.partition("-")
-        if text in ("all", "none"):
-            cuts.append(None)
-        elif dash:
-            cuts.append((number(low, "--cuts"), number(high, "--cuts")))
-        else:
-            raise InputError(f"A cut-off is 'all' or LOW-HIGH in pg/mL; got {text!r}.")
-    return cuts
-
-
-def _shown(cuts: Sequence[Range]) -> str:
-    return ",".join("all" if cut is None else f"{cut[0]:g}-{cut[1]:g}" for cut in cuts)
-
-
-Cuts = Annotated[str, Parameter(converter=_cuts, show_default=_shown, n_tokens=1)]
 
 
 @verb(
     power_study,
     Regimen.cyclic,
-    left={"folder": "-o DIR", "name": "a regimen is named by its doses"},
+    left={"name": "a regimen is named by its doses"},
     examples=(
         "il2model power --cuts all,750-3700 --sizes 110,300 -o results/power",
         'il2model power --amount "2 MIU" --every 14 --cycles 38 --cuts 750-3700',
@@ -63,7 +37,6 @@ def power(
     cycles: int = 19,
     follow_up: float | None = None,
     enrich: Literal["csf_pnfh"] = "csf_pnfh",
-    cuts: Cuts = CUTS,  # type: ignore[assignment]
     dask: str | None = None,
     output: Path | None = None,
 ) -> None:
@@ -82,8 +55,8 @@ def power(
         End of the trial, instead of the design's.
     enrich
         Covariate that --cuts are of.
-    cuts : LIST
-        Whom the trial takes in, such as all,0-3700,750-3700 (pg/mL).
+    cuts
+        Whom the trial takes in, such as all,0-3700,750-3700 (pg/mL); by default all, and around the strata.
     sizes
         Patients per arm.
     endpoints
@@ -102,16 +75,15 @@ def power(
     if follow_up is not None:
         kept = tuple(v for v in plan.visits if v.day <= follow_up)
         plan = plan.replace(follow_up=follow_up, visits=kept)
-    study = run_long(partial(run, plan, cuts=cuts), "trials", folder=output, dask=dask)
+    study = run_long(partial(run, plan), "trials", folder=output, dask=dask)
     print(study.table.round(3).to_string(index=False))
-    if not study.calibrated:
-        print("Uncalibrated parameters.")
+    for note in study.notes:
+        print(note)
     write_table(output, study.table, study.plot, "power")
 
 
 @verb(
     search_regimens,
-    left={"folder": "-o DIR"},
     examples=(
         "il2model optimize --limit eosinophil_count=500 -o results/search",
         "il2model optimize --objective alsfrs_r_difference --injections 80",
@@ -136,6 +108,6 @@ def optimize(run: partial[Search], *, dask: str | None = None, output: Path | No
     search = run_long(run, "regimens", folder=output, dask=dask)
     best = search.table[search.table["non_dominated"]].drop(columns=["non_dominated", "allowed"])
     print(best.round(3).to_string(index=False))
-    if not search.calibrated:
-        print("Uncalibrated parameters.")
+    for note in search.notes:
+        print(note)
     write_table(output, search.table, search.plot, "search")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Union, get_args, get_origin
@@ -39,7 +39,7 @@ def reading_of(hint: object, what: str) -> tuple[object, Parameter]:
     if bool in members:
         return bool, Parameter()
     for member in members:
-        if _is(member, Mapping):
+        if _is(member, Mapping) and ParameterSet not in members:
             read = partial(_pairs, number if get_args(member)[1] is float else _text, what)
             return list[str], Parameter(converter=_converter(read), metavar="ID=VALUE", negative=())
     reader, metavar = _reader(members)
@@ -69,9 +69,13 @@ def _reader(members: Sequence[object]) -> tuple[Read, str]:
             return partial(_choice, get_args(member)), "|".join(get_args(member))
         if member is ParameterSet:
             return (lambda text, what: load_parameters(text)), "NAME"
+    if str in members and any(_is(m, Iterable) for m in members):
+        return _one_or_several, "NAME,..."
     if str in members:
         return _text, "VALUE" if float in members else "NAME"
     for member in members:
+        if _is(member, tuple):
+            return _range, "LOW-HIGH"
         if _is(member, Sequence):
             return partial(_list, _reader(_members(get_args(member)[0]))[0]), "LIST"
     plain: Mapping[object, tuple[Read, str]] = {int: (whole, "N"), float: (number, "X"), Path: (_path, "FILE")}
@@ -101,6 +105,20 @@ def number(text: str, what: str) -> float:
 
 def _text(text: str, what: str) -> str:
     return text
+
+
+def _one_or_several(text: str, what: str) -> str | list[object]:
+    return _list(_text, text, what) if "," in text else text
+
+
+def _range(text: str, what: str) -> tuple[float, float] | None:
+    """Read 'LOW-HIGH', or 'all'."""
+    low, dash, high = text.partition("-")
+    if text in ("all", "none"):
+        return None
+    if not dash:
+        raise InputError(f"{what} takes 'all' or LOW-HIGH, such as 750-3700; got {text!r}.")
+    return number(low, what), number(high, what)
 
 
 def _path(text: str, what: str) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import SimulationError
 from ..sensitivity.precision import run_to_width
 from ..sensitivity.results import StudyResult
+from ..sensitivity.run import run_study
 from ..sensitivity.study import SensitivityStudy
 from .output import say
 from .running import run_long
@@ -19,8 +20,8 @@ from .verb import verb
 
 @verb(
     SensitivityStudy,
-    SensitivityStudy.run,
-    left={"self": "the study", "directory": "-o DIR", "folder": "-o DIR"},
+    run_study,
+    left={"study": "the other options", "model": "a model is an object of Python"},
     examples=(
         "il2model sensitivity --method morris --n 20 --outputs treg_auc -o screen",
         "il2model sensitivity --n 256 --until-width 0.05 --outputs plasma_ccl2",
@@ -48,18 +49,10 @@ def sensitivity(
         Which to vary (default: all with a prior that the outputs can depend on).
     method
         sobol, morris, fast, rbd_fast, delta, pawn, dgsm, hdmr, prcc or oat.
-    n
-        Base sample: a power of two for sobol, trajectories for morris, rows otherwise.
     until : DAY
         Last day (default 640 for differences between arms, else 85).
     times : DAYS
         Days of observables (default: the visits of each cycle).
-    second_order
-        Indices of pairs, for twice the rows (sobol).
-    patients
-        Of the cohort, for differences between arms.
-    rtol
-        Relative tolerance of a run.
     base
         Parameter set that is varied: prior (default: the calibrated one).
     policy
@@ -74,19 +67,15 @@ def sensitivity(
     from ..report.sensitivity import write_sensitivity
 
     study = design(outputs=outputs)
-    call = run.func if until_width is None else partial(run_to_width, width=until_width)
-    result = run_long(partial(call, study, **run.keywords), "rows", folder=output, dask=dask)
+    call = run if until_width is None else partial(run_to_width, width=until_width, **run.keywords)
+    result = run_long(partial(call, study), "rows", folder=output, dask=dask)
     beside = {}
     for word, companion in {} if alone else result.study.companions().items():
-        say(word)
-        policy = run.keywords.get("policy", "refuse")
-        if policy != "refuse" and companion.method != "sobol":
-            policy = "refuse" if companion.method == "oat" else "drop"
-        keywords = {**run.keywords, "policy": policy, "resume": True}
+        wanted = run.keywords.get("policy", "refuse")
+        policy = next(p for p in (wanted, "drop", "refuse") if p in companion.how.policies)
+        again = partial(run, companion, policy=policy, resume=True)
         try:
-            beside[word] = run_long(
-                partial(run.func, companion, **keywords), f"rows of {word}", folder=output / word, dask=dask
-            )
+            beside[word] = run_long(again, f"rows of {word}", folder=output / word, dask=dask)
         except SimulationError as error:
             say(f"note: {word} is left out: {error}")
     page = write_sensitivity([(result, beside)], output / "report.html")

@@ -17,6 +17,7 @@ from ..population.cohort import Cohort
 from ..solver.problem import SolverOptions
 from ..units import to_float
 from .output import Format, format_of, say, write_figure, write_solution, written
+from .running import run_long
 from .verb import verb
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ def _read_records(path: Path) -> list[dict[str, str]]:
         "n": "--cohort N",
         "first": "a cohort is drawn in one part",
         "name": "a regimen is named by its doses",
-        "kernel": "a model is an object of Python",
         "model": "a model is an object of Python",
+        "kernel": "a model is an object of Python",
     },
     examples=(
         "il2model simulate --regimen mirocals --until 640 --at 0,7,28,640",
@@ -99,9 +100,11 @@ def simulate(
     off_riluzole: bool = False,
     cohort: int | None = None,
     set: Mapping[str, str] | None = None,
+    dask: str | None = None,
     at: Sequence[float | str] | None = None,
     observables: Sequence[str] = DEFAULT_OBSERVABLES,
     format: Format | None = None,
+    folder: Path | None = None,
     output: Path | None = None,
     plot: Path | None = None,
 ) -> None:
@@ -137,6 +140,8 @@ def simulate(
         What to print; il2model observables lists them.
     format
         By default that of the ending of -o, else a table.
+    folder : DIR
+        Keep a cohort there as it comes; a killed run goes on from it.
     output
         Write the data to a file.
     plot
@@ -158,19 +163,14 @@ def simulate(
             raise InputError("--design chooses the patients of a cohort: add --cohort N.")
         solution = run(plan, parameters=values)
     else:
-        solution = _of_cohort(run, plan, sample(cohort, parameters=values), observables)
+        people = sample(cohort, parameters=values)
+        of_cohort = partial(run, plan, parameters=None, cohort=people, observables=observables)
+        solution = run_long(of_cohort, "patients", folder=folder, dask=dask)
     for name in observables:
         solution.values(name)
     if plot is not None:
         write_figure(plot, lambda: solution.plot(observables))
     write_solution(solution, observables, wanted, kind, output)
-
-
-def _of_cohort(run: partial[Solution], plan: Regimen, cohort: Cohort, observables: Sequence[str]) -> Solution:
-    from ..runs import shown
-
-    with shown("patients") as progress:
-        return run(plan, parameters=None, cohort=cohort, observables=observables, progress=progress)
 
 
 @verb(examples=("il2model demo", "il2model demo -o results/demo"))

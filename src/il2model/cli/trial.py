@@ -16,7 +16,6 @@ from .verb import verb
 
 @verb(
     run_trial,
-    left={"folder": "-o DIR", "directory": "-o DIR"},
     examples=(
         "il2model trial mirocals --replicates 200 --seed 1",
         "il2model trial mirocals --replicates 1000 --draws 100 -o results/mirocals",
@@ -64,8 +63,7 @@ def trial(
         design = design.replace(arms=(control, *(replace(a, adherence=adherence) for a in others)))
     if dropout:
         design = design.replace(dropout=dropout)
-    folder = None if output is None else output / "replicates"
-    result = run_long(partial(run, design=design), "replicates", folder=folder, dask=dask)
+    result = run_long(partial(run, design=design), "replicates", folder=output, dask=dask)
     if output is not None:
         from ..report.trial import write_trial
 
@@ -97,7 +95,7 @@ def as_json(result: TrialResult) -> dict[str, object]:
         "trial": result.design.name, "replicates": len(result.table), **content,
         f"dead_{result.design.follow_up:g}": dead,
         "log_rank": {"power": power, "standard_error": error, "type_one_error": result.type_one_error()},
-        "manifest": dict(result.manifest),
+        "notes": list(result.notes), "manifest": dict(result.manifest),
     }  # fmt: skip
 
 
@@ -125,6 +123,5 @@ def as_text(result: TrialResult) -> str:
     )
     if "sentence" in frame:
         lines += ["", *(s for s in frame["sentence"] if isinstance(s, str))]
-    if not result.manifest.get("calibrated"):
-        lines.append("Uncalibrated parameters.")
+    lines += result.notes
     return "\n".join(lines)

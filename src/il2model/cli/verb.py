@@ -142,8 +142,11 @@ def options_of(function: Callable[..., object], left: Mapping[str, str]) -> dict
 
 
 def _evaluated(p: inspect.Parameter, function: Callable[..., object]) -> inspect.Parameter:
-    space = vars(sys.modules[function.__module__])
-    return p.replace(annotation=eval(p.annotation, space)) if isinstance(p.annotation, str) else p
+    owners = [c for c in getattr(function, "__mro__", ()) if p.name in vars(c).get("__annotations__", ())]
+    space = vars(sys.modules[(owners or [function])[0].__module__])
+    if not isinstance(p.annotation, str):
+        return p
+    return p.replace(annotation=eval(p.annotation, space))
 
 
 def _option(p: inspect.Parameter, metavar: str, words: str) -> inspect.Parameter:

@@ -10,7 +10,7 @@ import il2model as il2
 from il2model.cli.main import VERBS, build_app, main, understood
 from il2model.cli.verb import NO_OPTION
 from il2model.population.cohort import Cohort
-from il2model.sensitivity.study import SensitivityStudy
+from il2model.sensitivity.run import run_study
 
 #: Verbs and the public functions behind them.
 BEHIND = {
@@ -19,7 +19,7 @@ BEHIND = {
     "power": (il2.power_study, il2.Regimen.cyclic),
     "optimize": (il2.optimize,),
     "calibrate": (il2.calibrate,),
-    "sensitivity": (il2.SensitivityStudy, SensitivityStudy.run),
+    "sensitivity": (il2.SensitivityStudy, run_study),
 }
 #: Parameters that are no option of the same name, and why (those of every verb are in NO_OPTION).
 STANDS_FOR = {
@@ -29,16 +29,15 @@ STANDS_FOR = {
     ("simulate", "n"): "--cohort N",
     ("simulate", "first"): "a cohort is drawn in one part",
     ("simulate", "name"): "a regimen is named by its doses",
-    ("power", "name"): "a regimen is named by its doses",
+    ("simulate", "model"): "a model is an object of Python",
     ("simulate", "kernel"): "a model is an object of Python",
-    ("trial", "directory"): "-o",
+    ("power", "name"): "a regimen is named by its doses",
     ("calibrate", "say"): "shown on standard error",
-    ("sensitivity", "self"): "the study",
-    ("sensitivity", "directory"): "-o",
+    ("sensitivity", "study"): "the other options",
+    ("sensitivity", "model"): "a model is an object of Python",
 }
 #: Defaults that differ, and why.
 OTHER_DEFAULT = {
-    ("simulate", "regimen"): "one of --regimen, --amount, --records",
     ("simulate", "amount"): "one of --regimen, --amount, --records",
     ("simulate", "observables"): "six fit a screen",
     ("power", "design"): "the command of every day needs none",
@@ -50,7 +49,7 @@ OTHER_DEFAULT = {
 }
 #: The shell's own.
 OWN = {
-    "set", "at", "format", "output", "plot", "dask", "cohort", "records", "cut", "off_riluzole",
+    "set", "at", "format", "output", "plot", "dask", "cohort", "records", "cut", "off_riluzole", "folder",
     "size", "dropout", "adherence", "follow_up", "enrich", "until_width", "alone",
 }  # fmt: skip
 
