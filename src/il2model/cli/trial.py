@@ -74,7 +74,7 @@ def trial(
 
 def as_json(result: TrialResult) -> dict[str, object]:
     """Return the analyses as plain data, published values beside them; no value is NaN."""
-    from ..trials.published import MEANINGS
+    from ..endpoints.registry import RESULTS
 
     content: dict[str, object] = {}
     dead: dict[str, object] = {}
@@ -88,7 +88,7 @@ def as_json(result: TrialResult) -> dict[str, object]:
         if name.startswith("dead["):
             dead[name[5:-1]] = entry | beside
         else:
-            kind = "hr" if name in (*MEANINGS, "ratio_high_low") else "value"
+            kind = "hr" if name in RESULTS and RESULTS[name].log else "value"
             content[name] = {kind: entry, **beside}
     power, error = result.power()
     return {

@@ -203,6 +203,28 @@ class Analysis(Endpoint):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Result(Endpoint):
+    """What every replicate of a trial gives of its first treated arm; its name is the column.
+
+    Parameters
+    ----------
+    log : bool
+        Whether the replicate holds the logarithm of what is published.
+    digits : int
+        Of its sentence.
+    exponent : float
+        Of what is published, to be what is analysed.
+    listed : bool
+        Whether it is shown where no trial published it.
+    """
+
+    log: bool = True
+    digits: int = 2
+    exponent: float = 1.0
+    listed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Test(Endpoint):
     """A test that decides a trial.
 

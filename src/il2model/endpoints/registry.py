@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from ..errors import InputError, unknown_name
 from . import reductions as r
-from .endpoint import Contrast, Course, Endpoint, Test
+from .endpoint import Contrast, Course, Endpoint, Result, Test
 from .reported import REPORTED
 
 #: One patient of a sensitivity study, or the median patient of a search, over the whole course.
@@ -33,6 +33,40 @@ _function = _output(
     observable="alsfrs_r",
     over_time=r.last,
     over_patients=r.MEAN,
+)
+#: The analyses of a trial, in the order in which they are shown; cut-offs are those of its design.
+_RESULTS: tuple[Result, ...] = (
+    Result(id="all", unit="1", meaning="hazard ratio, all patients"),
+    Result(id="low_pnfh", unit="1", meaning="hazard ratio, CSF pNFH {low:g} to {high:g} pg/mL"),
+    Result(id="high_pnfh", unit="1", meaning="hazard ratio, CSF pNFH above {high:g} pg/mL"),
+    Result(id="adjusted_main", unit="1", meaning="hazard ratio at CSF pNFH 0, beside the interaction"),
+    # published per 1,000 pg/mL, analysed per pg/mL
+    Result(
+        id="interaction", unit="1", meaning="ratio of hazard ratios per pg/mL of CSF pNFH", digits=5, exponent=0.001
+    ),
+    Result(id="adjusted_all", unit="1", meaning="hazard ratio adjusted for CSF pNFH, ALSFRS-R and age"),
+    Result(
+        id="ratio_high_low",
+        unit="1",
+        meaning="hazard ratio above {high:g} over that of {low:g} to {high:g} pg/mL",
+        listed=False,
+    ),
+    Result(
+        id="interaction_p",
+        unit="1",
+        meaning="p of the interaction with CSF pNFH (Wald)",
+        log=False,
+        digits=3,
+        listed=False,
+    ),
+    Result(
+        id="pnfh_at_hr_1",
+        unit="pg/mL",
+        meaning="CSF pNFH at which the Cox model gives a hazard ratio of 1, pg/mL",
+        log=False,
+        digits=0,
+        listed=False,
+    ),
 )
 _ENTRIES: tuple[Endpoint, ...] = (
     *REPORTED,
@@ -92,6 +126,7 @@ _ENTRIES: tuple[Endpoint, ...] = (
         base=_function,
         scale=48.0,
     ),
+    *_RESULTS,
     Test(id="log_rank", unit="1", meaning="log-rank test", statistic="log_rank_z", p="log_rank_p", sign=-1),
     Test(id="cafs", unit="1", meaning="function and survival (CAFS)", statistic="cafs_z", p="cafs_p", sign=1),
     Test(
@@ -133,6 +168,8 @@ OUTPUTS: Mapping[str, Course] = MappingProxyType(
 CONTRASTS: Mapping[str, Contrast] = MappingProxyType({i: e for i, e in ENDPOINTS.items() if isinstance(e, Contrast)})
 #: What a search of regimens may bound, by observable: the cohort's median of the largest value.
 LIMITS: Mapping[str, Course] = MappingProxyType({e.observable: e for e in OUTPUTS.values() if "limit" in e.uses})
+#: What every replicate of a trial gives, by column.
+RESULTS: Mapping[str, Result] = MappingProxyType({e.id: e for e in _RESULTS})
 #: What a trial may be decided by.
 TESTS: Mapping[str, Test] = MappingProxyType({i: e for i, e in ENDPOINTS.items() if isinstance(e, Test)})
 

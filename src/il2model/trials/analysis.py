@@ -22,16 +22,6 @@ if TYPE_CHECKING:
 
 Bools = NDArray[np.bool_]
 MONTH = 30.4375
-#: Analyses that are the logarithm of what is published.
-ON_LOG_SCALE = (
-    "all",
-    "low_pnfh",
-    "high_pnfh",
-    "adjusted_main",
-    "interaction",
-    "adjusted_all",
-    "ratio_high_low",
-)
 
 
 @dataclass(frozen=True)

@@ -8,27 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..endpoints.registry import RESULTS
 from ..solver.problem import Floats
-from .analysis import ON_LOG_SCALE
 from .design import TrialDesign
 from .reported import Reported
 
 if TYPE_CHECKING:
     from .result import TrialResult
-
-#: What the analyses of every replicate mean; cut-offs are those of the design.
-MEANINGS: Mapping[str, str] = {
-    "all": "hazard ratio, all patients",
-    "low_pnfh": "hazard ratio, CSF pNFH {low:g} to {high:g} pg/mL",
-    "high_pnfh": "hazard ratio, CSF pNFH above {high:g} pg/mL",
-    "adjusted_main": "hazard ratio at CSF pNFH 0, beside the interaction",
-    "interaction": "ratio of hazard ratios per pg/mL of CSF pNFH",
-    "adjusted_all": "hazard ratio adjusted for CSF pNFH, ALSFRS-R and age",
-}
-#: Published per 1,000 pg/mL, analysed per pg/mL: the exponent that turns one ratio into the other.
-_EXPONENTS = {"interaction": 0.001}
-#: Figures without an estimate in some replicates, or that are no ratio: digits of their sentence.
-DIGITS = {"interaction": 5, "interaction_p": 3, "pnfh_at_hr_1": 0}
 
 
 def published(design: TrialDesign, analysis: str) -> tuple[float, float, float] | None:
@@ -36,9 +22,9 @@ def published(design: TrialDesign, analysis: str) -> tuple[float, float, float] 
     reported = _reported(design).get(analysis)
     if reported is None:
         return None
-    exponent = _EXPONENTS.get(analysis)
+    exponent = RESULTS[analysis].exponent if analysis in RESULTS else 1.0
     value, low, high = reported.interval
-    return reported.interval if exponent is None else (value**exponent, low**exponent, high**exponent)
+    return value**exponent, low**exponent, high**exponent
 
 
 def _reported(design: TrialDesign) -> Mapping[str, Reported]:
@@ -76,7 +62,8 @@ def baseline_rows(covariates: Mapping[str, Floats], design: TrialDesign) -> list
 
 def comparison(result: TrialResult) -> list[dict[str, Any]]:
     """Return a row per analysis; what the design's trial published stands beside it."""
-    names = dict.fromkeys((*MEANINGS, *_reported(result.design)))
+    known = (id for id, r in RESULTS.items() if r.listed)
+    names = dict.fromkeys((*known, *_reported(result.design)))
     shares = [n for n in result.names if n.startswith("dead[")]
     order = [*(n for n in names if not n.startswith("dead[")), *shares]
     return [_compared(result, name) for name in order if name in result.names]
@@ -84,7 +71,7 @@ def comparison(result: TrialResult) -> list[dict[str, Any]]:
 
 def _compared(result: TrialResult, name: str) -> dict[str, Any]:
     """Return the row of one analysis."""
-    scale = np.exp if name in ON_LOG_SCALE else np.asarray
+    scale = np.exp if name in RESULTS and RESULTS[name].log else np.asarray
     values = scale(result[name])
     low, middle, high = _quantiles(values)
     row: dict[str, Any] = {
@@ -109,10 +96,10 @@ def _compared(result: TrialResult, name: str) -> dict[str, Any]:
 def meaning(design: TrialDesign, name: str) -> str:
     """Say what an analysis is."""
     reported = _reported(design).get(name)
-    if name in MEANINGS:
-        return MEANINGS[name].format(low=design.cuts[0], high=design.cuts[1])
     if reported is not None and reported.meaning:
         return reported.meaning
+    if name in RESULTS:
+        return RESULTS[name].meaning.format(low=design.cuts[0], high=design.cuts[1])
     if name.startswith("dead["):
         return f"share dead at {design.follow_up:g} days, {name[5:-1]}"
     marker, _, rest = name.partition("[")
@@ -137,7 +124,8 @@ def _percentile(values: Floats, at: float) -> float:
 
 def sentence(row: Mapping[str, Any]) -> str:
     """Say where a published figure falls among the replicates."""
-    digits = DIGITS.get(str(row["analysis"]), 2)
+    known = RESULTS.get(str(row["analysis"]))
+    digits = known.digits if known is not None else 2
     if "(1 is yes)" in row["meaning"]:
         what = row["meaning"].replace(" (1 is yes)", "")
         return f"{what[0].upper()}{what[1:]}: published yes; so in {100 * row['mean']:.0f} % of the replicates."

@@ -197,7 +197,7 @@ def test_a_search_leaves_a_failed_patient_out_of_both_arms_and_says_so(monkeypat
 
 def test_every_test_of_the_registry_is_computed_on_a_trial_under_its_own_name():
     import il2model as il2
-    from il2model.endpoints.registry import TESTS
+    from il2model.endpoints.registry import RESULTS, TESTS
     from il2model.streams import stream
     from il2model.trials.analysis import COMPUTED
     from il2model.trials.pool import build_pool
@@ -206,6 +206,7 @@ def test_every_test_of_the_registry_is_computed_on_a_trial_under_its_own_name():
     design = il2.TrialDesign.named("mirocals")
     data = draw_trial(build_pool(design, 60, seed=1), design, stream(1, "power", 0, 0, 0))
     results = analyse(data, design)
+    assert set(RESULTS) <= set(results)
     assert set(COMPUTED) == set(TESTS)
     for id, test in TESTS.items():
         assert COMPUTED[id](data) == (results[test.statistic], results[test.p]), id
