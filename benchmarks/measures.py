@@ -44,7 +44,7 @@ def functions(path: Path) -> Iterator[tuple[str, int, Function]]:
 
 def complex_functions(root: Path) -> list[str]:
     """Return functions over the limit of complexity (McCabe), as ruff counts them."""
-    command = ["ruff", "check", "--isolated", "--select", "C901", "--output-format", "concise"]
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "C901", "--output-format", "concise"]
     command += ["--config", f"lint.mccabe.max-complexity={COMPLEXITY}", "src/il2model"]
     out = subprocess.run(command, cwd=root, capture_output=True, text=True)
     return [line for line in out.stdout.splitlines() if " C901 " in line]
