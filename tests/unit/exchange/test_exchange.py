@@ -215,8 +215,7 @@ SHOWN = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 import il2model as il2
-from generated_pages import parameter_pages
-from il2model.model.assembly import builtin
+from generated_pages import pages
 from il2model.exchange.sbml import to_sbml
 from il2model.cli.main import main
 s = il2.simulate(il2.Regimen.named("imodals-2miu").until(28), until=28, save=[14])
@@ -225,7 +224,7 @@ text = to_sbml("placebo")
 print(json.dumps({
     "kernel": float(s.values("treg_percent").ravel()[-1]),
     "sbml": re.search(r'id="lymphocyte_exit_rate"[^>]*', text).group(0),
-    "docs": parameter_pages(builtin(), il2.load_parameters(), {}).split("`lymphocyte_exit_rate`")[1][:120],
+    "docs": pages()["parameters"].split("`lymphocyte_exit_rate`")[1][:120],
 }))
 """
 
