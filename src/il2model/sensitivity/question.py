@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +28,12 @@ def _regimen(given: str | Regimen) -> Regimen:
     return Regimen.named(given) if isinstance(given, str) else given
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Question:
     """What is run for every row of a study; its fields are those of `SensitivityStudy`."""
 
     outputs: Sequence[str]
+    _: KW_ONLY
     parameters: Sequence[str] | None = None
     regimen: str | Regimen | None = None
     control: str | Regimen = "placebo"

@@ -225,6 +225,16 @@ class SensitivityStudy(Question):
             "design": self.fingerprint,
         }
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        def cell(value: object) -> str:
+            return escape(", ".join(map(str, value)) if isinstance(value, list) else str(value))
+
+        told = {k.replace("_", " "): v for k, v in self.describe().items() if v not in (None, [])}
+        rows = "".join(f"<tr><th>{name}</th><td>{cell(value)}</td></tr>" for name, value in told.items())
+        return f"<table>{rows}</table>"
+
     def __repr__(self) -> str:
         what = ", ".join(self.outputs)
         return (

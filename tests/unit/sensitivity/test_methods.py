@@ -417,3 +417,11 @@ def test_a_method_of_ones_own_is_one_object(monkeypatch, tmp_path, capsys):
         assert "halves" in capsys.readouterr().out
     finally:
         METHODS.pop("halves", None)
+
+
+def test_the_page_of_methods_says_what_each_needs():
+    from pathlib import Path
+
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "methods.md").read_text()
+    rows = {r.split("`")[1]: r.split("|")[3].strip() for r in text.splitlines() if r.startswith("| `")}
+    assert rows == {name: "yes" if m.needs.independent else "no" for name, m in METHODS.items()}

@@ -327,6 +327,8 @@ def test_studies_and_results_are_values(tmp_path):
     assert s == small(times=(7, 8))
     assert s != small(times=[7.0])
     assert hash(s) == hash(small(times=(7, 8)))
+    assert SensitivityStudy(["treg_auc"]) == SensitivityStudy(outputs=["treg_auc"])
+    assert f"<td>{', '.join(FEW)}</td>" in s._repr_html_()
     assert StudyResult.load(tmp_path) == result
     assert result != replace(result, Y=result.Y + 1)
     assert result != 3
