@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from ..dosing.regimen import Regimen
-from ..endpoints.endpoint import Seen
+from ..endpoints.kinds import Seen
 from ..endpoints.reported import COHORT
 from ..population.patients import Patients, Weighted
 from ..solver.problem import Floats

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..endpoints.endpoint import Analysis, Course
+from ..endpoints.kinds import Analysis, Course
 from ..endpoints.registry import TARGETED
 from ..endpoints.reported import COHORT
 from ..errors import InputError

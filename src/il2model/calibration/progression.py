@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..endpoints.endpoint import Seen
+from ..endpoints.kinds import Seen
 from ..endpoints.reported import YEAR
 from ..population.patients import Patients, Weighted, weighted_patients
 from ..solver.problem import Floats

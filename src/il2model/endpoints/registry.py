@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from ..errors import InputError, unknown_name
 from . import reductions as r
-from .endpoint import Contrast, Course, Endpoint, Result, Test
+from .kinds import Contrast, Course, Endpoint, Result, Test
 from .reported import REPORTED
 
 #: One patient of a sensitivity study, or the median patient of a search, over the whole course.

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..statistics import expected_log_hazard_ratio
 from . import reductions as r
-from .endpoint import Analysis, Course, Endpoint, Seen
+from .kinds import Analysis, Course, Endpoint, Seen
 
 #: The stages of the calibration, in the order in which they build on each other.
 STAGES = ("pk", "imodals", "progression", "mirocals")

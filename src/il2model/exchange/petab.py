@@ -14,7 +14,7 @@ from pathlib import Path
 from .._version import __version__
 from ..calibration.targets import Target, load_targets
 from ..dosing.regimen import Regimen
-from ..endpoints.endpoint import Course
+from ..endpoints.kinds import Course
 from ..endpoints.registry import TARGETED
 from ..errors import InputError
 from ..model.assembly import builtin

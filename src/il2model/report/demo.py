@@ -11,7 +11,7 @@ import numpy as np
 
 from .._version import __version__
 from ..api import simulate
-from ..endpoints.endpoint import Course
+from ..endpoints.kinds import Course
 from ..endpoints.panels import DISEASE, FIRST_DAYS, IMMUNE
 from ..endpoints.registry import ENDPOINTS
 from ..plotting import panels

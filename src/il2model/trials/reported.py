@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..endpoints import reductions
-from ..endpoints.endpoint import Analysis, Course
+from ..endpoints.kinds import Analysis, Course
 from ..endpoints.registry import TARGETED
 from ..errors import InputError, unknown_name
 from ..trial_files import Row, TrialFile

@@ -15,7 +15,7 @@ from il2model.calibration.simulator import Size
 from il2model.calibration.targets import load_targets
 from il2model.dosing.regimen import Regimen
 from il2model.endpoints import reductions as r
-from il2model.endpoints.endpoint import Endpoint
+from il2model.endpoints.kinds import Endpoint
 from il2model.endpoints.registry import TARGETED, by_id
 from il2model.endpoints.reported import STAGES
 from il2model.errors import InputError, UnknownNameError
@@ -215,7 +215,7 @@ def test_every_test_of_the_registry_is_computed_on_a_trial_under_its_own_name():
 
 def test_a_formula_for_export_is_the_number_that_the_reduction_reads():
     import il2model as il2
-    from il2model.endpoints.endpoint import Course
+    from il2model.endpoints.kinds import Course
 
     values = il2.load_parameters()
     solution = il2.simulate(il2.Regimen.named("imodals-2miu").until(5.0), until=5.0, save=np.linspace(0, 5, 61))
