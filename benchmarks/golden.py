@@ -109,8 +109,13 @@ NAMES: dict[str, tuple[str, ...]] = {
     "arms": ("il2model.calibration.mirocals:arms", "il2model.calibration.stages.mirocals:arms"),
     "analyses": ("il2model.calibration.mirocals:analyses", "il2model.calibration.stages.mirocals:analyses"),
     "full_cohort": ("il2model.calibration.mirocals:full_cohort", "il2model.calibration.stages.mirocals:full_cohort"),
-    "SamplerOptions": ("il2model.calibration.sampler:SamplerOptions", "il2model.calibration:SamplerOptions"),
+    "SamplerOptions": (
+        "il2model.calibration.sampling:SamplerOptions",
+        "il2model.calibration.sampler:SamplerOptions",
+        "il2model.calibration:SamplerOptions",
+    ),
     "climb": (
+        "il2model.calibration.optimum:optimize",
         "il2model.calibration.sampler:optimize",
         "il2model.calibration.sampler:optimise",
         "il2model.calibration.optimum:optimize",

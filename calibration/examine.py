@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 
 from il2model.calibration.checks import check_fit
-from il2model.calibration.fit import write_table
 from il2model.calibration.problem import Problem
 from il2model.calibration.self_test import calibration_of_sampler
 from il2model.calibration.structures import compare, structure_rows, yardsticks
+from il2model.calibration.tables import write_table
 from il2model.endpoints import STAGES
 
 

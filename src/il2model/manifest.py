@@ -44,11 +44,15 @@ def manifest(
     return record
 
 
-def peak_memory() -> float | None:
-    """Return the largest resident memory of this process so far, MiB; None where the system does not tell."""
+def peak_memory(*, children: bool = False) -> float | None:
+    """Return the largest resident memory of this process so far, MiB; None where the system does not tell.
+
+    With `children`, of this process or of one that it started and that has ended.
+    """
     try:
         import resource
     except ImportError:  # Windows
         return None
     unit = 1024**2 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)
+    who = [resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN][: 1 + children]
+    return round(max(resource.getrusage(w).ru_maxrss for w in who) / unit, 1)

@@ -132,7 +132,7 @@ def ordered(
 
     On an error, an interrupt or when the caller stops, nothing further is started.
     """
-    if options.executor is None and options.width == 1:
+    if options.executor is None and options.width == 1 and kind == "threads":
         yield from map(function, items)
         return
     with pool(options, kind=kind) as (submit, limit):

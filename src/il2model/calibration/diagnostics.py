@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from ..runs import RunOptions, log, ordered
 from ..solver.problem import Floats
+from ..store import BlockStore
 from .likelihood import LAWS, joint_moments
 from .problem import Posed, Problem
-from .sampler import log_posterior
+from .sampling import Pose, log_posterior, posed
 
 #: Convergence demanded of every estimated number.
 RHAT, ESS = 1.01, 400.0
@@ -142,23 +146,23 @@ def informed_directions(matrix: Floats) -> Floats:
     return np.asarray(np.linalg.svd(matrix, compute_uv=False))
 
 
-def _one_profile(pose: Callable[[], Posed], coordinate: int, best: Floats) -> Floats:
-    return profile(pose(), coordinate, best)
+def _one_profile(pose: Pose, best: Floats, coordinate: int) -> Floats:
+    return profile(posed(pose), coordinate, best)
 
 
 def profiles(
-    pose: Callable[[], Posed], best: Floats, workers: int, say: Callable[[str], None] = lambda text: None
+    pose: Pose, best: Floats, folder: Path | None, key: Mapping[str, object], run: RunOptions
 ) -> Mapping[str, Floats]:
-    """Return the profile of every coordinate that is not a step, by name, over `workers` processes."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
+    """Return the profile of every coordinate that is not a step, by name; those that `folder` holds are kept."""
+    store = BlockStore(folder, key)
     problem = pose()
-    found = {}
-    with ProcessPoolExecutor(max(1, workers), mp_context=get_context("spawn")) as pool:
-        names = problem.coordinates[problem.steps :]
-        waiting = [pool.submit(_one_profile, pose, k, best) for k in range(problem.steps, len(problem.coordinates))]
-        for name, future in zip(names, waiting, strict=True):
-            found[name] = future.result()
-            say(f"profile of {name}: {verdict(found[name], np.array(PROFILE))}")
-    return found
+    names = dict(enumerate(problem.coordinates))
+    wanted = range(problem.steps, len(names))
+    curves = {k: block["profile"] for k in wanted if (block := store.get(f"profile-{names[k]}")) is not None}
+    missing = [k for k in wanted if k not in curves]
+    found = ordered(partial(_one_profile, pose, best), missing, run, kind="processes")
+    for k, curve in zip(missing, found, strict=True):
+        curves[k] = curve
+        store.put(f"profile-{names[k]}", {"profile": curve})
+        log.info("profile of %s: %s", names[k], verdict(curve, np.array(PROFILE)))
+    return {names[k]: curves[k] for k in wanted}

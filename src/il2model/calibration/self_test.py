@@ -7,24 +7,23 @@ the draws is then even. The cohort is reduced, which changes the model but not w
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from multiprocessing import get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from ..runs import Executor, Progress, RunOptions, ordered
 from ..solver.problem import Floats
 from ..streams import fixed_seed, stream
 from .likelihood import LAWS, joint_moments, log_likelihood
+from .optimum import Optimum, optimize
 from .problem import Posed, Problem
-from .sampler import Optimum, SamplerOptions, optimize, run_ensemble
+from .sampler import advance
+from .sampling import SamplerOptions
 from .simulator import Size
 from .targets import Targets
 
@@ -129,11 +128,7 @@ def _rank_of(
     truth: Floats, problem: Posed, options: SamplerOptions, start: Optimum | Floats, rng: np.random.Generator
 ) -> Floats:
     """Sample a problem in this process; return the rank of the truth per coordinate among `RANKED` draws."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "ensemble.npz"
-        run_ensemble(lambda: problem, 0, str(file), replace(options, checkpoint=10_000), start)
-        with np.load(file) as data:
-            z = data["z"].reshape(-1, truth.shape[1])
+    z = advance(problem, 0, options, start, None, options.burn + options.steps)["z"].reshape(-1, truth.shape[1])
     keep = z[rng.choice(len(z), RANKED, replace=False)]
     return np.asarray((keep < truth).sum(axis=0), float)
 
@@ -177,7 +172,8 @@ def calibration_of_sampler(
     workers: int | None = None,
     size: Size = SMALL,
     emulate: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Rank the truth among the sampler's draws in n synthetic trials.
 
@@ -195,11 +191,10 @@ def calibration_of_sampler(
 
     task = partial(_emulated_rank if emulate else _rank, stage, None if results is None else str(results), seed, size)
     ranks = []
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    with ProcessPoolExecutor(workers or os.cpu_count() or 1, mp_context=get_context("spawn")) as pool:
-        for k, rank in enumerate(pool.map(task, range(n))):
-            ranks.append(rank)
-            progress(k + 1, n)
+    run = RunOptions(workers=workers, executor=executor, progress=progress)
+    for rank in ordered(task, range(n), run, kind="processes"):
+        ranks.append(rank)
+        run.tell(len(ranks), n)
     table = np.array(ranks)
     names = Problem.pose(stage, size=size, results=results).coordinates
     bins = (table * 8 // (RANKED + 1)).astype(int)

@@ -22,8 +22,9 @@ from ..streams import stream
 from ..trial_files import reference, reference_follow_up
 from .likelihood import joint_moments, log_likelihood
 from .mirocals import Trait
+from .optimum import optimize
 from .problem import Problem, Structure
-from .sampler import SamplerOptions, optimize
+from .sampling import SamplerOptions
 from .simulator import Size
 
 Say = Callable[[str], None]

@@ -7,14 +7,12 @@ from pathlib import Path
 
 from ..calibration.fit import calibrate as fit
 from ..uncertainty.posterior import Posterior
-from .output import say
 from .running import run_long
 from .verb import verb
 
 
 @verb(
     fit,
-    left={"say": "shown on standard error"},
     examples=(
         "il2model calibrate pk --quick -o results/mine",
         "il2model calibrate all -o results/calibration --workers 2",
@@ -43,6 +41,6 @@ def calibrate(
     output : DIR
         A folder per stage.
     """
-    fits = run_long(partial(run, stages, say=say), "steps of the sampler", folder=output, dask=dask)
+    fits = run_long(partial(run, stages), "steps of the sampler", folder=output, dask=dask)
     for stage, posterior in fits.items():
         print(f"{stage}: {len(posterior)} draws of {len(posterior.ids)} numbers in {output / stage}")

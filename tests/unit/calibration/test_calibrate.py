@@ -6,24 +6,26 @@ import numpy as np
 import pytest
 
 from il2model.calibration import fit
+from il2model.calibration.effort import Effort
 from il2model.calibration.problem import Problem, Structure
-from il2model.calibration.sampler import SamplerOptions
+from il2model.calibration.sampling import SamplerOptions
 from il2model.calibration.simulator import Size
 from il2model.cli.main import main
 from il2model.dosing.regimen import Regimen
 from il2model.errors import InputError, UnknownNameError
+from il2model.runs import RunOptions
 from il2model.simulation.run import solve
 from il2model.solver.problem import SolverOptions
 from il2model.uncertainty.coordinates import sobol_points
 from il2model.uncertainty.posterior import Posterior
 
-TINY = fit.Effort("quick", Size(patients=64), {"pk": SamplerOptions(walkers=8, burn=4, steps=12, thin=2)}, False)
+TINY = Effort("quick", Size(patients=64), {"pk": SamplerOptions(walkers=8, burn=4, steps=12, thin=2)}, False)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("fit")
-    fit.fit_stage("pk", path, TINY, workers=2)
+    fit.fit_stage("pk", path, TINY, run=RunOptions(workers=2))
     return path
 
 
@@ -40,22 +42,22 @@ def test_a_fit_leaves_tables_draws_and_a_manifest(folder):
 
 
 def test_one_seed_gives_one_posterior_for_one_and_two_workers(folder, tmp_path):
-    again = fit.fit_stage("pk", tmp_path, TINY, workers=1)
+    again = fit.fit_stage("pk", tmp_path, TINY, run=RunOptions(workers=1))
     first = Posterior.load("pk", folder)
     assert np.array_equal(first.values, again.values)
     assert np.array_equal(first.log_posterior, again.log_posterior)
     assert (tmp_path / "pk" / "parameters.csv").read_bytes() == (folder / "pk" / "parameters.csv").read_bytes()
 
 
-def test_a_finished_fit_is_kept_and_another_refused(folder):
-    said = []
-    fit.fit_stage("pk", folder, TINY, resume=True, say=said.append)
-    assert said == ["pk: the stored fit is kept"]
-    with pytest.raises(InputError, match="--resume"):
+def test_a_finished_fit_is_kept_and_another_refused(folder, caplog):
+    with caplog.at_level("INFO", "il2model"):
         fit.fit_stage("pk", folder, TINY)
-    other = fit.Effort("quick", Size(patients=64, rtol=1e-5), TINY.options, False)
+    assert caplog.messages == ["pk: the stored fit is kept"]
+    with pytest.raises(InputError, match="holds a fit already; resume it"):
+        fit.fit_stage("pk", folder, TINY, run=RunOptions(resume=False))
+    other = Effort("quick", Size(patients=64, rtol=1e-5), TINY.options, False)
     with pytest.raises(InputError, match="another model or other targets"):
-        fit.fit_stage("pk", folder, other, resume=True)
+        fit.fit_stage("pk", folder, other)
 
 
 def test_stages_and_files_that_are_missing_are_named(folder, tmp_path, capsys):
@@ -145,7 +147,7 @@ def test_known_parameters_are_recovered_from_simulated_summaries(stage):
     from dataclasses import replace
     from types import MappingProxyType
 
-    from il2model.calibration.sampler import optimize
+    from il2model.calibration.optimum import optimize
 
     p = Problem.pose(stage, size=Size(patients=128))
     rng = np.random.default_rng(8)

@@ -1,5 +1,6 @@
 """The sampler finds posteriors that are known, whatever the workers, and goes on after a kill."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,7 +17,9 @@ from scipy.special import ndtr
 from scipy.stats import halfcauchy
 
 from il2model.calibration.diagnostics import convergence, profile, verdict
-from il2model.calibration.sampler import SamplerOptions, optimize, sample
+from il2model.calibration.optimum import optimize
+from il2model.calibration.sampler import sample
+from il2model.calibration.sampling import SamplerOptions
 from il2model.errors import InputError
 
 
@@ -41,6 +44,16 @@ class Line:
         precision = np.eye(3) + A.T @ np.diag(sd**-2) @ A
         covariance = np.linalg.inv(precision)
         return covariance @ A.T @ (y / sd**2), covariance
+
+
+@dataclass(frozen=True)
+class Other(Line):
+    """The same, seen otherwise."""
+
+    @property
+    def seen(self):
+        A, y, sd = super().seen
+        return A, y + 1, sd
 
 
 OPTIONS = SamplerOptions(walkers=16, burn=60, steps=500, thin=2, seed=3, checkpoint=50)
@@ -88,13 +101,15 @@ def test_draws_do_not_depend_on_the_workers(tmp_path):
 def test_another_run_in_the_folder_is_refused(tmp_path):
     short = SamplerOptions(ensembles=2, walkers=8, burn=0, steps=4, thin=1)
     sample(Line, tmp_path, short, workers=1)
-    with pytest.raises(InputError, match="--resume"):
-        sample(Line, tmp_path, short, workers=1)
-    with pytest.raises(InputError, match="another model, data or settings"):
-        sample(Line, tmp_path, SamplerOptions(ensembles=2, walkers=8, burn=0, steps=8, thin=1), resume=True, workers=1)
+    with pytest.raises(InputError, match="holds results already"):
+        sample(Line, tmp_path, short, resume=False, workers=1)
+    with pytest.raises(InputError, match="holds another job: its options"):
+        sample(Line, tmp_path, SamplerOptions(ensembles=2, walkers=8, burn=0, steps=8, thin=1), workers=1)
+    with pytest.raises(InputError, match="holds another job: its likelihood"):
+        sample(Other, tmp_path, short, workers=1)
     (tmp_path / "ensemble-1.npz").write_bytes(b"PK nonsense")
-    with pytest.raises(InputError, match="damaged"):
-        sample(Line, tmp_path, short, resume=True, workers=1)
+    with pytest.raises(InputError, match="damaged; remove it and resume"):
+        sample(Line, tmp_path, short, workers=1)
 
 
 def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
@@ -105,7 +120,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
             import sys, time
             from pathlib import Path
             import numpy as np
-            from il2model.calibration.sampler import SamplerOptions, sample
+            from il2model.calibration.sampler import sample
+            from il2model.calibration.sampling import SamplerOptions
 
             class Slow:
                 coordinates, steps = ("a", "b"), 0
@@ -115,7 +131,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
 
             OPTIONS = SamplerOptions(ensembles=2, walkers=8, burn=10, steps=90, thin=1, seed=4, checkpoint=5)
             if __name__ == "__main__":
-                chains = sample(Slow, Path(sys.argv[1]), OPTIONS, resume=True, workers=2)
+                chains = sample(Slow, Path(sys.argv[1]), OPTIONS, workers=2)
                 np.save(Path(sys.argv[1]) / "z.npy", chains.z)
             """
         )
@@ -132,7 +148,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     with np.load(tmp_path / "killed" / "ensemble-0.npz") as saved:
-        done, first = int(saved["step"]), saved["z"]
+        done, first = json.loads(str(saved["__meta__"]))["meta"]["step"], saved["z"]
     assert 0 < done < 100, "it was killed in the middle"
     subprocess.run(command("killed", 0), check=True, timeout=120)
     whole, again = np.load(tmp_path / "whole" / "z.npy"), np.load(tmp_path / "killed" / "z.npy")

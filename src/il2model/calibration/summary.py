@@ -1,0 +1,115 @@
+"""What a fit says: its stored draws, a point estimate, and predictions of every target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy as np
+
+from ..endpoints import STAGES
+from ..manifest import manifest, versions
+from ..solver.problem import Floats
+from ..streams import stream
+from ..uncertainty.coordinates import Coordinates
+from ..uncertainty.posterior import Posterior
+from .effort import Effort
+from .identity import design_hash
+from .problem import Problem
+from .sampler import Chains
+from .sampling import SamplerOptions
+
+#: Draws kept of each ensemble.
+KEPT = 400
+
+
+def summarise(problem: Problem, chains: Chains, effort: Effort, options: SamplerOptions) -> Posterior:
+    """Thin the chains to what is stored, and add independent prior draws of what no stage samples.
+
+    Only the last stage adds them: so that its draws name every number that is not fixed.
+    """
+    ensembles, steps, walkers, d = chains.z.shape
+    flat = chains.z.reshape(ensembles, steps * walkers, d)
+    keep = np.linspace(0, steps * walkers - 1, min(KEPT, steps * walkers)).astype(int)
+    z, value = flat[:, keep], chains.log_likelihood.reshape(ensembles, -1)[:, keep]
+    table = problem.table(z.reshape(-1, d))
+    value = value - 0.5 * (z**2).sum(axis=-1)
+    prior_only: tuple[str, ...] = ()
+    if problem.stage == STAGES[-1]:
+        table, prior_only = with_prior_only(problem, table, options.seed)
+    ids = tuple(table)
+    units = tuple(
+        problem.targets.nuisances[i].unit if i in problem.targets.nuisances
+        else problem.simulator.parameters.record(i).unit
+        for i in ids
+    )  # fmt: skip
+    values = np.stack([table[i] for i in ids], axis=-1).reshape(ensembles, len(keep), -1)
+    record = manifest(
+        model_hash=problem.simulator.kernel.blueprint.fingerprint,
+        parameter_hash=problem.simulator.parameters.fingerprint(),
+        parameter_set="prior",
+        calibrated=False,
+        details={
+            "stage": problem.stage, "effort": effort.name, "seed": options.seed, "size": asdict(effort.size),
+            "sampler": asdict(options), "design_hash": design_hash(problem), "structure": problem.structure.name,
+        },
+    )  # fmt: skip
+    # the file must be the same for the same seed: no command line in it
+    record |= {
+        "command": f"il2model calibrate {problem.stage}",
+        "versions": versions("numpy", "scipy", "emcee", "arviz"),
+    }
+    return Posterior(problem.stage, ids, units, values, z, problem.coordinates, value, prior_only, record)
+
+
+def with_prior_only(
+    problem: Problem, table: Mapping[str, Floats], seed: int
+) -> tuple[dict[str, Floats], tuple[str, ...]]:
+    """Add draws of every number that has a prior and no stage samples: the data do not inform it."""
+    parameters = problem.simulator.parameters
+    whole = Coordinates.of(problem.simulator.kernel, parameters)
+    rest = tuple(i for i in whole.ids if i not in table)
+    if not rest:
+        return dict(table), ()
+    n = len(next(iter(table.values())))
+    rng = stream(seed, "prior_only")
+    some = Coordinates.of(problem.simulator.kernel, parameters, ids=rest)
+    return {**table, **some.values(rng.random((n, len(rest))), table)}, rest
+
+
+def point_estimate(posterior: Posterior, problem: Problem) -> dict[str, float]:
+    """Return one set: the posterior mean of each number on the scale of its prior.
+
+    The mean of the logarithm for a lognormal prior, of the logit for a share, the median for
+    a half-normal; over the draws of this posterior, so that later stages count.
+    """
+    found: dict[str, float] = {}
+    parameters = problem.simulator.parameters
+    table = {i: posterior.flat[:, k] for k, i in enumerate(posterior.ids)}
+    for id, draws in table.items():
+        prior = problem.targets.nuisances[id].prior if id in problem.targets.nuisances else parameters.record(id).prior
+        assert prior is not None
+        if prior.kind == "lognormal" and (draws > 0).all():
+            found[id] = float(np.exp(np.mean(np.log(draws))))
+        elif prior.kind in ("beta", "logitnormal"):
+            from scipy.special import expit, logit
+
+            found[id] = float(expit(np.mean(logit(np.clip(draws, 1e-9, 1 - 1e-9)))))
+        elif prior.kind == "halfnormal":
+            found[id] = float(np.median(draws))
+        else:
+            found[id] = float(np.mean(draws))
+    return found
+
+
+def predictions(problem: Problem, draws: Mapping[str, Floats], block: int = 64) -> dict[str, Floats]:
+    """Return predictions of every target, fitted or not, for many draws."""
+    n = len(next(iter(draws.values())))
+    parts = [problem.predict({i: v[k : k + block] for i, v in draws.items()}, checks=True) for k in range(0, n, block)]
+    return {id: np.concatenate([p[id] for p in parts]) for id in parts[0]}
+
+
+def prior_points(problem: Problem, n: int, seed: int) -> Floats:
+    """Return n points of the prior, (point, coordinate)."""
+    rng = stream(seed, "prior_point")
+    return rng.standard_normal((n, len(problem.coordinates)))

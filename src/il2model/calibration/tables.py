@@ -1,0 +1,111 @@
+"""Tables of a fit: parameters with their verdicts, and targets beside predictions."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..solver.problem import Floats
+from ..store import write_atomic
+from ..uncertainty.posterior import Posterior
+from .diagnostics import PROFILE, convergence, verdict
+from .problem import Problem
+from .sampler import Chains
+from .summary import prior_points
+
+Row = dict[str, Any]
+QUANTILES = (0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975)
+
+
+def parameter_rows(
+    problem: Problem,
+    posterior: Posterior,
+    chains: Chains,
+    best: Mapping[str, Floats],
+    curves: Mapping[str, Floats],
+    seed: int,
+) -> list[Row]:
+    """Return a row per sampled number: optimum, quantiles, what the data did to its prior, convergence."""
+    ensembles, steps, walkers, d = chains.z.shape
+    sampled = problem.table(chains.z.reshape(-1, d))
+    prior = problem.table(prior_points(problem, 2000, seed))
+    offset = len(problem.earlier)
+    rows: list[Row] = []
+    for k, id in enumerate([*problem.map.ids, *problem.nuisances]):
+        values = sampled[id].reshape(ensembles, steps, walkers)
+        judged = convergence(values)
+        z = chains.z[..., offset + k]
+        rows.append(
+            {
+                "id": id,
+                "unit": posterior.units[posterior.ids.index(id)],
+                "optimum": float(best[id][0]),
+                **{f"q{1000 * q:03.0f}": float(np.quantile(values, q)) for q in QUANTILES},
+                "prior_median": float(np.median(prior[id])),
+                "prior_q025": float(np.quantile(prior[id], 0.025)),
+                "prior_q975": float(np.quantile(prior[id], 0.975)),
+                "shift": float(z.mean()),
+                "contraction": float(1 - z.var()),
+                "verdict": verdict(curves[id], np.array(PROFILE)) if id in curves else "",
+                "rhat": judged.rhat,
+                "ess_bulk": judged.ess_bulk,
+                "ess_tail": judged.ess_tail,
+                "converged": judged.good,
+            }
+        )
+    return rows
+
+
+def target_rows(
+    problem: Problem, drawn: Mapping[str, Floats], before: Mapping[str, Floats], best: Mapping[str, Floats]
+) -> list[Row]:
+    """Return a row per target: published, used SE, posterior and prior prediction, and whether it is met."""
+    rows = []
+    for t in problem.targets.of(problem.stage):
+        parts = [(t.id, t.estimate, drawn[t.id], before[t.id], best[t.id])]
+        if t.form == "multinomial":
+            whole = sum(t.counts)
+            parts = [
+                (f"{t.id} {k + 1}", c / whole, drawn[t.id][:, k], before[t.id][:, k], best[t.id][:, k])
+                for k, c in enumerate(t.counts)
+            ]
+        for id, estimate, after, prior, top in parts:
+            low, high = np.nanquantile(after, (0.025, 0.975))
+            rows.append(
+                {
+                    "id": id, "trial": t.trial, "endpoint": t.endpoint, "arm": " ".join(t.arms),
+                    "day": "" if t.day is None else t.day, "unit": t.unit, "log": t.log, "form": t.form,
+                    "published": estimate, "se": t.se, "weight": t.weight, "n": t.n or "", "use": t.use,
+                    "status": t.status, "spread_status": t.spread_status, "source": t.source,
+                    "optimum": float(top[0]), "posterior_median": float(np.nanmedian(after)),
+                    "posterior_q025": float(low), "posterior_q975": float(high),
+                    "prior_q025": float(np.nanquantile(prior, 0.025)),
+                    "prior_q975": float(np.nanquantile(prior, 0.975)),
+                    "distance_in_se": _distance(t, estimate, float(np.nanmedian(after))),
+                }
+            )  # fmt: skip
+    return rows
+
+
+def _distance(t: Any, estimate: float, predicted: float) -> float | str:
+    if t.form == "lognormal":
+        return float(np.log(predicted / estimate) / t.se)
+    if t.form in ("normal", "binomial"):
+        return float((predicted - estimate) / t.se)
+    return ""
+
+
+def write_table(path: Path, rows: list[Row]) -> None:
+    """Write rows to a CSV file; a column that a row lacks stays empty."""
+    columns = list(dict.fromkeys(k for row in rows for k in row))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+    write_atomic(path, text.getvalue())
