@@ -44,7 +44,7 @@ calibrate: $(VENV)/.ready ## fit the model, the quick version: minutes, into res
 	$(BIN)/il2model report results/calibration-quick -o results/calibration-quick/report.html
 
 calibrate-full: $(VENV)/.ready ## the fits that ship: an hour or more, into results/calibration/; goes on where it was killed
-	$(BIN)/il2model calibrate all -o results/calibration --resume
+	$(BIN)/il2model calibrate all -o results/calibration
 	$(BIN)/python calibration/examine.py results/calibration
 	$(BIN)/il2model report results/calibration -o results/calibration/report.html
 

@@ -1,8 +1,8 @@
 """Calibrate the IL-2 half: pharmacokinetics, then Treg to IMODALS, DILT1D and DILfrequency.
 
-    python calibration/imodals.py [FOLDER] [--quick] [--resume]
+    python calibration/imodals.py [FOLDER] [--quick]
 
-A run in the folder can be killed and goes on with --resume. Prints the published
+A run in the folder can be killed and goes on when it is started again. Prints the published
 change of Treg % on day 8 beside the model's, and what the data say of each parameter.
 """
 
@@ -11,16 +11,15 @@ import sys
 from pathlib import Path
 
 import il2model as il2
+from il2model.runs import shown
 
 
 def main() -> None:
     """Fit both stages and print the tables."""
     folders = [a for a in sys.argv[1:] if not a.startswith("--")]
     folder = Path(folders[0] if folders else "results/calibration")
-    il2.calibrate(
-        ("pk", "imodals"), folder, quick="--quick" in sys.argv, resume="--resume" in sys.argv,
-        say=lambda text: print(text, file=sys.stderr),
-    )  # fmt: skip
+    with shown("steps of the sampler") as progress:
+        il2.calibrate(("pk", "imodals"), folder, quick="--quick" in sys.argv, progress=progress)
     with (folder / "imodals" / "targets.csv").open() as stream:
         print(f"{'target':24s} {'published':>10s} {'model (95 %)':>26s}")
         for row in csv.DictReader(stream):

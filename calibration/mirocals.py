@@ -1,6 +1,6 @@
 """Calibrate the ALS half: natural course to cohorts and the placebo arm, then the effect of IL-2 to MIROCALS.
 
-    python calibration/mirocals.py [FOLDER] [--quick] [--resume]
+    python calibration/mirocals.py [FOLDER] [--quick]
 
 Needs the fits of imodals.py in the folder. Prints the published hazard ratios beside the model's expected ones;
 the main effect, the interaction and the deaths on IL-2 are checks, not fitted.
@@ -12,16 +12,15 @@ import sys
 from pathlib import Path
 
 import il2model as il2
+from il2model.runs import shown
 
 
 def main() -> None:
     """Fit both stages and print the table."""
     folders = [a for a in sys.argv[1:] if not a.startswith("--")]
     folder = Path(folders[0] if folders else "results/calibration")
-    il2.calibrate(
-        ("progression", "mirocals"), folder, quick="--quick" in sys.argv, resume="--resume" in sys.argv,
-        say=lambda text: print(text, file=sys.stderr),
-    )  # fmt: skip
+    with shown("steps of the sampler") as progress:
+        il2.calibrate(("progression", "mirocals"), folder, quick="--quick" in sys.argv, progress=progress)
     for stage in ("progression", "mirocals"):
         with (folder / stage / "targets.csv").open() as stream:
             print(f"\n{'target':20s} {'use':6s} {'published':>10s} {'model, expected (95 %)':>30s}")
