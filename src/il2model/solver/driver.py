@@ -15,8 +15,8 @@ from __future__ import annotations
 from .arguments import Batch, Calls, Lane, Limits, Mode, Output, Sizes, Table, Tape
 from .problem import EventKind, Floats, Status
 
-#: What a lane holds instead of a subject: nobody yet, nobody any more.
-WAITING, IDLE = -1, -2
+#: The subject of a lane without one.
+FREE = -1
 
 
 def call(address: int, work: Floats, reals: tuple[float, ...]) -> None:
@@ -36,19 +36,18 @@ def drive(
     lane: Lane,
 ) -> int:
     """Integrate all subjects; return the number of attempts."""
-    upcoming, active, attempts = 0, 0, 0
-    for l in range(sizes.lanes):
-        lane.subject[l] = WAITING
-        work[sizes.H + l] = limits.h_first
-        work[sizes.TAKE + l] = 1.0
+    waiting, active, attempts = sizes.subjects, 0, 0
+    for l in range(sizes.lanes):  # a lane that never gets a patient idles on the first one's numbers
+        admit(l, sizes.subjects - waiting, work, sizes, limits, batch, table, lane)
+        lane.subject[l] = FREE
     while True:
-        known = upcoming
-        upcoming = refill(upcoming, attempts, work, sizes, limits, batch, table, output, lane)
-        active += upcoming - known
+        left = refill(waiting, work, sizes, limits, batch, table, lane)
+        active += waiting - left
         if active == 0:
             return attempts
-        if upcoming > known:
+        if left < waiting:
             call(calls.prepare, work, ())
+        waiting = left
         active -= begin_steps(work, sizes, limits, batch, table, output, tape, lane)
         if active == 0:
             continue
@@ -57,27 +56,13 @@ def drive(
         active -= end_steps(work, sizes, limits, output, tape, lane)
 
 
-def refill(
-    upcoming: int,
-    attempts: int,
-    work: Floats,
-    sizes: Sizes,
-    limits: Limits,
-    batch: Batch,
-    table: Table,
-    output: Output,
-    lane: Lane,
-) -> int:
-    """Give each waiting lane the next subject; return the number of the one after."""
+def refill(waiting: int, work: Floats, sizes: Sizes, limits: Limits, batch: Batch, table: Table, lane: Lane) -> int:
+    """Give free lanes the subjects that wait; return how many wait still."""
     for l in range(sizes.lanes):
-        if lane.subject[l] == WAITING:
-            lane.subject[l] = IDLE
-            if upcoming < sizes.subjects:
-                lane.subject[l] = upcoming
-                upcoming += 1
-            if lane.subject[l] >= 0 or attempts == 0:
-                admit(l, work, sizes, limits, batch, table, output, lane)
-    return upcoming
+        if waiting > 0 and lane.subject[l] == FREE:
+            admit(l, sizes.subjects - waiting, work, sizes, limits, batch, table, lane)
+            waiting -= 1
+    return waiting
 
 
 def begin_steps(
@@ -118,20 +103,9 @@ def end_steps(work: Floats, sizes: Sizes, limits: Limits, output: Output, tape: 
     return failed
 
 
-def admit(
-    l: int,
-    work: Floats,
-    sizes: Sizes,
-    limits: Limits,
-    batch: Batch,
-    table: Table,
-    output: Output,
-    lane: Lane,
-) -> None:
-    """Put a lane at the start of its subject; a lane that never had one idles on the first one's numbers."""
-    s = 0
-    if lane.subject[l] >= 0:
-        s = lane.subject[l]
+def admit(l: int, s: int, work: Floats, sizes: Sizes, limits: Limits, batch: Batch, table: Table, lane: Lane) -> None:
+    """Put a lane at the start of subject s."""
+    lane.subject[l] = s
     lane.event[l] = table.bounds[batch.schedule[s]]
     lane.save[l] = 0
     lane.first[l] = 1
@@ -147,8 +121,8 @@ def admit(
         work[sizes.P + i * sizes.lanes + l] = batch.fixed[s * sizes.fixed + i]
     for i in range(sizes.inputs):
         work[sizes.IN + i * sizes.lanes + l] = batch.inputs0[i]
-    for k in range(4):
-        output.counts[s * 4 + k] = 0
+    work[sizes.H + l] = limits.h_first
+    work[sizes.TAKE + l] = 1.0
 
 
 def retire(l: int, outcome: int, work: Floats, sizes: Sizes, limits: Limits, output: Output, lane: Lane) -> None:
@@ -158,7 +132,7 @@ def retire(l: int, outcome: int, work: Floats, sizes: Sizes, limits: Limits, out
     for i in range(sizes.states):
         output.final[s * sizes.states + i] = work[sizes.N + i * sizes.lanes + l]
     work[sizes.H + l] = limits.h_first
-    lane.subject[l] = WAITING
+    lane.subject[l] = FREE
 
 
 def act(l: int, work: Floats, sizes: Sizes, batch: Batch, table: Table, output: Output, lane: Lane) -> None:
