@@ -7,67 +7,93 @@ equations' text, its linear algebra and its treatment of saved times.
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
-from pathlib import Path
+import threading
+from enum import IntEnum
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from ..codegen import tableau
 from . import cache, plain_stepper
 from .blueprint import Blueprint
-from .problem import BatchResult, Problem, SolverOptions
+from .problem import BatchResult, EventKind, Floats, Problem, SolverOptions, Status
+
+#: What Numba compiles: functions of the plain module, and those of the stepper behind them.
+_EQUATIONS = ("power", "rhs", "jacobian")
+_STEPPER = ("lu_factor", "lu_solve", "integrate")
+#: Functions written into their caller, or LLVM would work through the equations at each level of calls.
+_INLINE = ("act", "attempt", "measure", "save_due", "next_stop", "growth")
+_JIT = '@njit(cache=True, error_model="numpy"{})\n'
+_LOCK = threading.Lock()
+
+
+def _enum_text(kind: type[IntEnum]) -> str:
+    members = "".join(f"    {item.name} = {item.value}\n" for item in kind)
+    return f"class {kind.__name__}(IntEnum):\n{members}"
+
+
+def jit_text(plain: str) -> str:
+    """Return the plain text with the stepper behind it, as one file for Numba."""
+    head = (
+        "from __future__ import annotations\n\nfrom enum import IntEnum\n\nimport numpy as np\nfrom numba import njit\n"
+    )
+    text = plain.replace("import numpy as np\n", head, 1)
+    for name in _EQUATIONS:
+        text = text.replace(f"\ndef {name}(", f"\n{_JIT.format('')}def {name}(", 1)
+    parts = [_enum_text(kind) for kind in (EventKind, Status)]
+    parts += [_JIT.format(', inline="always"') + inspect.getsource(getattr(plain_stepper, name)) for name in _INLINE]
+    parts += [_JIT.format("") + inspect.getsource(getattr(plain_stepper, name)) for name in _STEPPER]
+    return "\n\n".join([text, *parts])
 
 
 def jit_module(blueprint: Blueprint) -> ModuleType:
-    """Return the module whose functions Numba compiles and caches, as one file."""
-    text = (cache.cache_dir() / f"plain-{blueprint.key}.py").read_text(encoding="utf8")
-    stepper = Path(plain_stepper.__file__).read_text(encoding="utf8")
-    text = text.replace("from math import exp, log\n", "from math import exp, log\nfrom numba import njit\n", 1)
-    for name in ("power", "rhs", "jacobian"):
-        text = text.replace(f"\ndef {name}(", f'\n@njit(cache=True, error_model="numpy")\ndef {name}(', 1)
-    for name in ("lu_factor", "lu_solve", "integrate"):
-        stepper = stepper.replace(f"\ndef {name}(", f'\n@njit(cache=True, error_model="numpy")\ndef {name}(', 1)
-    text += "\n\n" + stepper
+    """Return the module whose functions Numba compiles and caches."""
+    text = jit_text((cache.cache_dir() / f"plain-{blueprint.key}.py").read_text(encoding="utf8"))
     key = cache.text_hash(text)
     name = f"il2model_jit_{key}"
-    if name in sys.modules:
-        return sys.modules[name]
-    path = cache.cache_dir() / f"jit-{key}.py"
-    if not path.exists():
-        path = cache.write(f"jit-{key}.py", text)
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    with _LOCK:  # Numba looks the module up by name while it is being loaded
+        if name in sys.modules:
+            return sys.modules[name]
+        path = cache.cache_dir() / f"jit-{key}.py"
+        if not path.exists():
+            path = cache.write(path.name, text)
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+
+
+def _method() -> tuple[float, Floats, Floats]:
+    """Return gamma and the square tables A and C."""
+    A, C = np.zeros((tableau.STAGES, tableau.STAGES)), np.zeros((tableau.STAGES, tableau.STAGES))
+    for table, rows in ((A, tableau.rows()), (C, tableau.C)):
+        for i, row in enumerate(rows):
+            table[i, : len(row)] = row
+    return tableau.GAMMA, A, C
 
 
 def solve(blueprint: Blueprint, problem: Problem, options: SolverOptions) -> BatchResult:
     """Integrate every subject of `problem` with the plain rendering."""
-    module: Any = jit_module(blueprint)
-    stages = tableau.STAGES
-    A, C = np.zeros((stages, stages)), np.zeros((stages, stages))
-    for table, rows in ((A, tableau.rows()), (C, tableau.C)):
-        for i, row in enumerate(rows):
-            table[i, : len(row)] = row
-    n = len(blueprint.states)
+    module, method = jit_module(blueprint), _method()
+    steps = (options.max_steps, options.h_first, options.h_min, options.h_max)
+    limits = (options.rtol, options.absolute, *steps, options.growth_limit)
+    scales = np.array(blueprint.scales)
     count = problem.subjects
-    out = np.full((count, len(problem.save), n), np.nan)
+    out = np.full((count, len(problem.save), len(blueprint.states)), np.nan)
     final = np.array(problem.y0, dtype=float)
     counts = np.zeros((count, 4), np.int64)
     ev = problem.events
     for s in range(count):
         k = problem.schedule[s]
         part = slice(ev.bounds[k], ev.bounds[k + 1])
-        module.integrate(
-            problem.fixed[s], final[s], problem.inputs0.copy(), problem.amounts[s], problem.loads[s],
-            problem.load_mask, ev.time[part], ev.kind[part], ev.target[part], ev.value[part], ev.scale[part],
-            problem.save, float(problem.t_end), np.array(blueprint.scales), options.rtol, options.absolute,
-            options.max_steps, options.h_first, options.h_min, options.h_max, options.growth_limit,
-            tableau.GAMMA, A, C, out[s], counts[s],
-        )  # fmt: skip
+        events = tuple(column[part] for column in (ev.time, ev.kind, ev.target, ev.value, ev.scale))
+        inputs, t_end = problem.inputs0.copy(), float(problem.t_end)
+        given = (problem.amounts[s], problem.loads[s], problem.load_mask, events)
+        end = (problem.save, t_end, scales, limits, method, out[s], counts[s])
+        module.integrate(problem.fixed[s], final[s], inputs, *given, *end)
     states = np.ascontiguousarray(out[:, :, problem.out_index])
     return BatchResult(states, final, counts[:, 0], counts[:, 1], counts[:, 2], counts[:, 3])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
+from types import ModuleType
 
 import numpy as np
 
 from ..errors import unknown_name
 from .blueprint import Blueprint
-from .problem import ADD, LOAD, BatchResult, Problem, SolverOptions, Status
+from .problem import BatchResult, EventKind, Floats, Problem, SolverOptions, Status
 
 METHODS = ("LSODA", "Radau", "BDF")
 
@@ -23,82 +24,101 @@ def solve_scipy(blueprint: Blueprint, problem: Problem, options: SolverOptions, 
     """
     if method not in METHODS:
         raise unknown_name("SciPy method", method, METHODS)
-    module: Any = blueprint.plain_module()
+    module = blueprint.plain_module()
     n = len(blueprint.states)
+    atol = options.absolute * np.array(blueprint.scales)
     count = problem.subjects
     out = np.full((count, len(problem.save), n), np.nan)
     final = np.full((count, n), np.nan)
     counts = np.zeros((count, 4), np.int64)
     for s in range(count):
-        steps, status = _one(module, blueprint, problem, options, method, s, out[s], final[s])
-        counts[s, 0], counts[s, 2] = steps, status
+        subject = _Subject(problem, s, out[s], problem.y0[s].astype(float).copy(), problem.inputs0.tolist())
+        counts[s, 2] = status = _integrate(module, subject, options, atol, method)
+        counts[s, 0] = subject.evaluations
+        if status == Status.SUCCESS:
+            final[s] = subject.y
     return BatchResult(out[:, :, problem.out_index], final, counts[:, 0], counts[:, 1], counts[:, 2], counts[:, 3])
 
 
-def _one(
-    module: Any,
-    blueprint: Blueprint,
-    problem: Problem,
-    options: SolverOptions,
-    method: str,
-    s: int,
-    out: Any,
-    final: Any,
-) -> tuple[int, int]:
+@dataclass
+class _Subject:
+    """Subject s on its way: states, inputs, what is saved and which events have passed."""
+
+    problem: Problem
+    s: int
+    out: Floats  # (time, state)
+    y: Floats  # (state,)
+    inputs: list[float]
+    evaluations: int = 0
+    saved: int = 0
+    events: range = field(init=False)  # still to come
+
+    def __post_init__(self) -> None:
+        bounds, k = self.problem.events.bounds, self.problem.schedule[self.s]
+        self.events = range(int(bounds[k]), int(bounds[k + 1]))
+
+    def save(self, y: Floats) -> None:
+        """Save states at the next time."""
+        self.out[self.saved] = y
+        self.saved += 1
+
+    def act(self, t: float) -> None:
+        """Save what is due by t, then act on its events."""
+        problem, events = self.problem, self.problem.events
+        while self.saved < len(problem.save) and problem.save[self.saved] <= t:
+            self.save(self.y)
+        while self.events and events.time[self.events[0]] <= t:
+            e, self.events = self.events[0], self.events[1:]
+            target, amount = int(events.target[e]), float(events.value[e])
+            if events.scale[e] >= 0:
+                amount *= float(problem.amounts[self.s, events.scale[e]])
+            if events.kind[e] == EventKind.LOAD:
+                mask = problem.load_mask == 1
+                self.y[mask] = problem.loads[self.s, target][mask]
+            elif events.kind[e] == EventKind.ADD:
+                self.y[target] += amount
+            else:
+                self.inputs[target] = amount
+
+    def next_stop(self) -> float:
+        """Return the next event, or the end."""
+        t_end = self.problem.t_end
+        return min(float(self.problem.events.time[self.events[0]]), t_end) if self.events else t_end
+
+
+def _integrate(module: ModuleType, subject: _Subject, options: SolverOptions, atol: Floats, method: str) -> Status:
+    """Take a subject to the end, from event to event."""
     from scipy.integrate import solve_ivp
 
-    n = len(blueprint.states)
-    f, u = problem.fixed[s].tolist(), problem.inputs0.tolist()
-    y = problem.y0[s].astype(float).copy()
-    atol = options.absolute * np.array(blueprint.scales)
-    events = problem.events
-    k = problem.schedule[s]
-    rows = list(range(int(events.bounds[k]), int(events.bounds[k + 1])))
-    dy: list[float] = [0.0] * n
-    J = np.zeros((n, n))
+    problem = subject.problem
+    fixed = problem.fixed[subject.s].tolist()
+    dy: list[float] = [0.0] * len(subject.y)
+    J = np.zeros((len(subject.y), len(subject.y)))
 
-    def fun(t: float, v: Any) -> Any:
-        module.rhs(v.tolist(), u, f, dy)
+    def fun(t: float, v: Floats) -> Floats:
+        module.rhs(v.tolist(), subject.inputs, fixed, dy)
         return np.array(dy)
 
-    def jac(t: float, v: Any) -> Any:
-        module.jacobian(v.tolist(), u, f, J)
+    def jac(t: float, v: Floats) -> Floats:
+        module.jacobian(v.tolist(), subject.inputs, fixed, J)
         return J.copy()
 
-    t, steps, saved = 0.0, 0, 0
-    edges = sorted({float(events.time[e]) for e in rows if events.time[e] < problem.t_end} | {problem.t_end})
+    t = 0.0
     while True:
-        while saved < len(problem.save) and problem.save[saved] <= t:
-            out[saved] = y
-            saved += 1
-        while rows and events.time[rows[0]] <= t:
-            e = rows.pop(0)
-            target, amount = int(events.target[e]), float(events.value[e])
-            if events.kind[e] == LOAD:
-                mask = problem.load_mask == 1
-                y[mask] = problem.loads[s, target][mask]
-                continue
-            if events.scale[e] >= 0:
-                amount *= float(problem.amounts[s, events.scale[e]])
-            if events.kind[e] == ADD:
-                y[target] += amount
-            else:
-                u[target] = amount
+        subject.act(t)
         if t >= problem.t_end:
-            final[:] = y
-            return steps, int(Status.SUCCESS)
-        stop = next(e for e in edges if e > t)
+            return Status.SUCCESS
+        stop = subject.next_stop()
         inside = [float(x) for x in problem.save if t < x <= stop]
         points = inside if inside and inside[-1] == stop else [*inside, stop]
         first = min(options.h_first, stop - t)
         result = solve_ivp(
-            fun, (t, stop), y, method=method, t_eval=points, rtol=options.rtol, atol=atol, jac=jac, first_step=first
+            fun, (t, stop), subject.y, method, points, rtol=options.rtol, atol=atol, jac=jac, first_step=first
         )
         if not result.success or not np.isfinite(result.y).all():
-            return steps, int(Status.NOT_FINITE if result.success else Status.STEP_TOO_SMALL)
-        steps += int(result.nfev)
-        for i in range(len(inside)):
-            out[saved] = result.y[:, i]
-            saved += 1
-        y = result.y[:, -1].copy()
+            return Status.NOT_FINITE if result.success else Status.STEP_TOO_SMALL
+        subject.evaluations += int(result.nfev)
+        for y in result.y.T[: len(inside)]:
+            subject.save(y)
+        subject.y = result.y[:, -1].copy()
         t = stop
