@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import InputError, unknown_name
 from ..trial_files import COURSE, TrialFile, trials_with
 from ..units import to_float
+from .describe import runs_of
 from .dose import Dose, parse_amount, parse_time
 
 #: Days of a cycle where an arm names none.
@@ -68,6 +69,12 @@ def daily_doses(
         Dose(begin + period * c + d, value, route, length, per_m2) for c in range(n_cycles) for d in range(n_days)
     )
     return doses, begin + period * n_cycles
+
+
+def days_after_the_last_cycle(plan: Plan) -> float:
+    """Return the days between the end of the last cycle of equally long ones and that of the plan."""
+    starts = [cycle[0].time for cycle in runs_of(plan.doses)]
+    return plan.length - (starts[-1] + starts[1] - starts[0])
 
 
 def plan_names() -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._version import __version__
+from ..dosing.courses import days_after_the_last_cycle, named_plan
 from ..dosing.regimen import Regimen
 from ..endpoints.registry import CONTRASTS, LIMITS
 from ..errors import InputError, unknown_name
@@ -23,6 +24,7 @@ from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats, SolverOptions
 from ..store import BlockStore
 from ..streams import checked_seed
+from ..trial_files import REFERENCE, reference_follow_up
 from ..trials.recipe import parameter_key
 from ..uncertainty.draws import draw
 from .result import Search
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 #: Ranges of the search: MIU a day, days on, days of a cycle.
 BOUNDS: Mapping[str, tuple[float, float]] = {"amount": (0.25, 4.0), "days": (1, 10), "every": (14, 42)}
+#: Days of the reference trial: of its follow-up, and of those after its last cycle.
+UNTIL = reference_follow_up()
+AFTER = days_after_the_last_cycle(named_plan(REFERENCE))
 #: Regimens of a generation.
 GENERATION = 16
 Candidate = tuple[float, int, int]
@@ -42,7 +47,7 @@ def optimize(
     *,
     limits: Mapping[str, float] | None = None,
     injections_per_year: float | None = None,
-    until: float = 640.0,
+    until: float = UNTIL,
     patients: int = 64,
     draws: int = 12,
     seed: int = 0,
@@ -245,9 +250,9 @@ class _Panel:
         return hash((self.objective, self.limits, self.until, self.patients, self.seed, self.parameters.fingerprint()))
 
     def regimen(self, candidate: Candidate) -> Regimen:
-        """Return the cycles that end before the follow-up does, as MIROCALS stopped at 509 of 640 days."""
+        """Return the cycles that end as long before the follow-up does as those of the reference trial."""
         amount, days, every = candidate
-        cycles = max(1, int((self.until - 108) // every))
+        cycles = max(1, int((self.until - AFTER) // every))
         return Regimen.cyclic(amount=amount, days=min(days, every), every=every, cycles=cycles)
 
     def seen(self, plan: Regimen) -> tuple[Floats, Mapping[str, Floats]]:

@@ -19,6 +19,7 @@ from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
 from ..store import Block, BlockStore
 from ..streams import checked_seed, derived_seed, stream
+from ..trial_files import REFERENCE
 from ..trials.analysis import COMPUTED, TrialData
 from ..trials.design import TrialDesign
 from ..trials.recipe import PoolRecipe, design_key, forget_pools, parameter_key
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 Range = tuple[float, float] | None
 #: Tests whose statistic is a normal score.
 ENDPOINTS = tuple(id for id, test in TESTS.items() if test.score)
+#: Patients per arm that are tried by default: as many as in the reference trial, and more.
+SIZES = (TrialDesign.of(REFERENCE).control.size, 200, 300, 400)
 #: Trials that one task runs and one file holds.
 BLOCK = 50
 
@@ -41,7 +44,7 @@ def power_study(
     design: TrialDesign | Trial | str | Path,
     *,
     cuts: Sequence[Range] | None = None,
-    sizes: Sequence[int] = (110, 200, 300, 400),
+    sizes: Sequence[int] = SIZES,
     endpoints: Sequence[str] = ENDPOINTS,
     replicates: int = 200,
     seed: int = 0,

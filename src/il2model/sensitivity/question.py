@@ -12,12 +12,15 @@ from ..endpoints.registry import CONTRASTS
 from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel, kernel_of
+from ..trial_files import REFERENCE
 from .calendar import visits
 from .outputs import Output, is_series, resolve
 
 if TYPE_CHECKING:
     from ..model.assembly import Model
 
+#: Regimen of a study of one patient.
+DOSES = "imodals-2miu"
 #: Patients of a cohort that every row is judged on.
 PATIENTS = 128
 #: Relative tolerance of a run: of the survival difference it costs 3e-5, of a spread of 0.1.
@@ -96,14 +99,19 @@ class Question:
         return any(name in CONTRASTS for name in self.outputs)
 
     @property
+    def usual(self) -> str:
+        """The regimen where none is given: of the trial of deaths where arms differ, else of one of doses."""
+        return REFERENCE if self.compares else DOSES
+
+    @cached_property
     def days(self) -> float:
-        """Length of the simulated course, day."""
-        return float(self.until if self.until is not None else 640.0 if self.compares else 85.0)
+        """Length of the simulated course, day: by default as long as the usual regimen is planned to last."""
+        return float(self.until if self.until is not None else Regimen.named(self.usual).length)
 
     @cached_property
     def plan(self) -> Regimen:
         """The doses of the (treated) arm."""
-        default = Regimen() if self.model is not None else "mirocals" if self.compares else "imodals-2miu"
+        default = Regimen() if self.model is not None else self.usual
         return _regimen(self.regimen if self.regimen is not None else default).until(self.days)
 
     @cached_property

@@ -54,7 +54,7 @@ class SensitivityStudy(Question):
     regimen : str or Regimen, optional
         (default: 'mirocals' for differences between arms, else 'imodals-2miu'; no doses for another model)
     until : float, optional
-        Days (default 640 for differences between arms, else 85).
+        Days (default: as long as that regimen is planned to last).
     times : sequence of float, optional
         Days of time-resolved outputs (default: the visits of each cycle, see `calendar.visits`).
     second_order : bool
