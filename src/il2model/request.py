@@ -21,6 +21,7 @@ from .simulation.summary import RunningSummary
 from .solver.kernel import Kernel, builtin_kernel, kernel_of
 from .solver.problem import Floats, SolverOptions, Status
 from .store import digest
+from .trial_files import REFERENCE
 from .units import to_float
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def plan_of(regimen: Regimen | str | None, kernel: Kernel) -> Regimen:
     if regimen is None and not kernel.blueprint.routes:
         return Regimen((), "no doses")
     given = "none was given" if regimen is None else f"got {type(regimen).__name__}"
-    raise InputError(f"A regimen is needed, such as Regimen.named('mirocals'); {given}.")
+    raise InputError(f"A regimen is needed, such as Regimen.named({REFERENCE!r}); {given}.")
 
 
 def end_of(until: float | str | None, plan: Regimen, save: Times = None) -> float:

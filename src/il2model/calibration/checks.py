@@ -14,9 +14,9 @@ from ..solver.problem import Floats, SolverOptions
 from ..streams import stream
 from ..trials.design import TrialDesign
 from ..uncertainty.posterior import Posterior
-from .mirocals import Arms, Trait, arms
+from .mirocals import NAMES, Arms, Trait, arms
 from .problem import Problem
-from .replicates import NAMES, replicate
+from .replicates import replicate
 from .simulator import Simulator
 
 #: The trial of two doses on whose days CCL2 and Treg are looked at, and its treated arms.

@@ -22,9 +22,10 @@ from ..endpoints.reported import COHORT
 from ..population.patients import Patients, Weighted
 from ..solver.problem import Floats
 from ..streams import fixed_seed
+from ..trial_files import REFERENCE
 from ..uncertainty.coordinates import sobol_points
 from .needs import check_cohort, summary
-from .progression import CUTS, FOLLOW_UP, als_patients, candidates, cumulative
+from .progression import als_patients, candidates, cumulative
 from .simulator import IL2_SPREAD, Simulator
 from .targets import Target
 
@@ -52,12 +53,13 @@ class Arms:
     treated: Floats
     weight: Floats
     pnfh: Floats
+    cuts: tuple[float, float]
 
     @cached_property
     def seen(self) -> Seen:
         """What endpoints are read off."""
         courses = ({"survival": self.placebo}, {"survival": self.treated})
-        return Seen(times=self.times, arms=courses, weight=self.weight, pnfh=self.pnfh, cuts=CUTS)
+        return Seen(times=self.times, arms=courses, weight=self.weight, pnfh=self.pnfh, cuts=self.cuts)
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,13 @@ class Trait:
 
     `response` is 'pnfh' or 'rate'; `direct` says whether the path from inflammation
     to death carries the patient's share (`True`) or acts on all alike; `pnfh_cap` cuts
-    the tail of CSF pNFH; `follow_up` and `hazard_factor` move the zero of the 640 days.
+    the tail of CSF pNFH; `follow_up` (None: that of the trial) and `hazard_factor` move its zero.
     """
 
     response: str = "pnfh"
     direct_carries_share: bool = True
     pnfh_cap: float | None = None
-    follow_up: float = FOLLOW_UP
+    follow_up: float | None = None
     hazard_factor: float = 1.0
 
 
@@ -118,7 +120,7 @@ def arms(
         base = table.get("hazard_reference", np.array([simulator.parameters["hazard_reference"]]))
         table = {**table, "hazard_reference": base * trait.hazard_factor}
     typical = simulator.rows(table)
-    responses = _responses(simulator, regimen or Regimen.named("mirocals"), typical, trait)
+    responses = _responses(simulator, regimen or Regimen.named(REFERENCE), typical, trait)
     people = candidates(simulator, table)
     return [
         None
@@ -131,7 +133,8 @@ def arms(
 def _responses(simulator: Simulator, regimen: Regimen, typical: Floats, trait: Trait) -> list[Response | None]:
     """Run the full model on the nodes of every parameter set; None where a run failed."""
     names, size = simulator.names, simulator.size
-    times = np.unique(np.append(np.arange(0, trait.follow_up, STEP), trait.follow_up))
+    end = trait.follow_up or simulator.follow_up
+    times = np.unique(np.append(np.arange(0, end, STEP), end))
     record = simulator.parameters.record("suppression_sensitivity")
     assert record.spread is not None
     shares = np.clip(0.5 + 0.5 * _chebyshev(size.shares), 1e-9, 1 - 1e-9)
@@ -143,7 +146,7 @@ def _responses(simulator: Simulator, regimen: Regimen, typical: Floats, trait: T
     rows[:, names.index("csf_pnfh_untreated")] = (half[:, None] * odds ** (1 / exponent[:, None])).ravel()
     rows[:, names.index("suppression_sensitivity")] = np.tile(np.exp(grid[:, 1]), len(typical))
     rows[:, names.index("motor_unit_loss_rate")] = _SLOW
-    plan = regimen.until(trait.follow_up)
+    plan = regimen.until(end)
     seen = simulator.observe((plan,), rows, times, ("motor_units", "microglia_inflammatory"), "float32")[str(plan.name)]
     left = seen["motor_units"]
     damage = -np.log(left / left[:, :1]) / _SLOW
@@ -202,7 +205,7 @@ def _patients(simulator: Simulator, c: Weighted, typical: Floats, response: Resp
         states[:, :, k.index("microglia_inflammatory")] = glia
         hazards.append(hazard_of(simulator, states, shown, constants))
     placebo, treated = (np.exp(-cumulative(h, times)) for h in hazards)
-    return Arms(times=times, placebo=placebo, treated=treated, weight=c.weight, pnfh=c.pnfh)
+    return Arms(times=times, placebo=placebo, treated=treated, weight=c.weight, pnfh=c.pnfh, cuts=simulator.cuts)
 
 
 def hazard_of(simulator: Simulator, states: Floats, rows: Floats, constants: Floats) -> Floats:
@@ -226,13 +229,13 @@ def full_cohort(simulator: Simulator, table: Mapping[str, Floats], *, il2_spread
         drawn = patients.rows(sobol_points(len(rows), patients.width, fixed_seed("patients_of_an_arm")), table)[0]
         for i in patients.columns:
             rows[:, i] = drawn[:, i]
-    times = np.arange(0, FOLLOW_UP + 1, STEP)
+    times = np.arange(0, simulator.follow_up + 1, STEP)
     precise = replace(simulator, size=replace(simulator.size, rtol=rtol))
-    plans = [Regimen.named(name) for name in ("placebo", "mirocals")]
+    plans = [Regimen.named(name) for name in ("placebo", REFERENCE)]
     seen = precise.observe(plans, rows, times, ("cumulative_hazard",))
     placebo, treated = (np.exp(-seen[str(plan.name)]["cumulative_hazard"]) for plan in plans)
     pnfh = rows[:, names.index("csf_pnfh_untreated")]
-    return Arms(times=times, placebo=placebo, treated=treated, weight=c.weight, pnfh=pnfh)
+    return Arms(times=times, placebo=placebo, treated=treated, weight=c.weight, pnfh=pnfh, cuts=simulator.cuts)
 
 
 def analyses(a: Arms, names: Sequence[str] = NAMES) -> dict[str, float]:
@@ -249,7 +252,8 @@ def predict(
     """Return predictions (set,) by target, and `dead_placebo`; NaN where the run of a set failed."""
     trait = trait or Trait()
     both = arms(simulator, table, trait=trait)
-    earlier = FOLLOW_UP - trait.follow_up  # days from the zero of the published days to day 0
+    # days from the zero of the published days to day 0
+    earlier = simulator.follow_up - (trait.follow_up or simulator.follow_up)
     found = {}
     for t in targets:
         day = None if t.day is None else t.day - earlier
@@ -265,4 +269,4 @@ def check(simulator: Simulator, targets: tuple[Target, ...]) -> None:
     ------
     InputError
     """
-    check_cohort(targets, ("survival",), FOLLOW_UP)
+    check_cohort(targets, ("survival",), simulator.follow_up)

@@ -1,4 +1,4 @@
-"""Stage progression: untreated patients on riluzole, from screening to day 640."""
+"""Stage progression: untreated patients on riluzole, from screening to the end of the trial."""
 
 from __future__ import annotations
 
@@ -21,10 +21,7 @@ PARAMETERS = (
     *("correlation_pnfh_loss_rate", "svc_before_disease", "spread_svc", "function_half", "respiration_half"),
     *("hazard_reference", "hazard_per_point", "hazard_per_percent"),
 )
-#: Cuts of CSF pNFH in MIROCALS, pg/mL.
-CUTS = (750.0, 3700.0)
 STEP = 20.0
-FOLLOW_UP = 640.0
 
 
 def als_patients(simulator: Simulator) -> Patients:
@@ -49,7 +46,7 @@ def cumulative(hazard: Floats, times: Floats) -> Floats:
 
 def predict(simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Target, ...]) -> dict[str, Floats]:
     """Return predictions (set,) by target; (set, class) for the strata. Slopes are of all: deaths are not taken out."""
-    days = np.unique(np.concatenate([np.arange(0, FOLLOW_UP + 1, STEP), [YEAR]]))
+    days = np.unique(np.concatenate([np.arange(0, simulator.follow_up + 1, STEP), [YEAR]]))
     patients, sets = als_patients(simulator), candidates(simulator, table)
     value = {i: np.broadcast_to(table.get(i, simulator.parameters[i]), len(sets)) for i in PARAMETERS}
     found: dict[str, list[Floats | float]] = {t.id: [] for t in targets}
@@ -58,7 +55,7 @@ def predict(simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Ta
         # by day in memory: what is summed is the patients of one day
         course["survival"] = np.asfortranarray(np.exp(-cumulative(course["hazard"], days)))
         numbers = {i: float(v[k]) for i, v in value.items()}
-        seen = Seen(times=days, arms=(course,), weight=c.weight, pnfh=c.pnfh, cuts=CUTS, numbers=numbers)
+        seen = Seen(times=days, arms=(course,), weight=c.weight, pnfh=c.pnfh, cuts=simulator.cuts, numbers=numbers)
         for t in targets:
             found[t.id].append(summary(t).of(seen, t.day))
     return {id: np.array(values) for id, values in found.items()}
@@ -71,4 +68,4 @@ def check(simulator: Simulator, targets: tuple[Target, ...]) -> None:
     ------
     InputError
     """
-    check_cohort(targets, [o.id for o in simulator.kernel.blueprint.observables], FOLLOW_UP)
+    check_cohort(targets, [o.id for o in simulator.kernel.blueprint.observables], simulator.follow_up)

@@ -8,20 +8,19 @@ import numpy as np
 
 from ..solver.problem import Floats
 from ..streams import stream
+from ..trial_files import REFERENCE
 from ..trials.analysis import TrialData, hazard_ratios, interaction_model
 from ..trials.replicate import death_times, seen
-from .mirocals import Arms, analyses
-
-#: Patients an arm of MIROCALS.
-ARM = 110
-NAMES = ("ln_hr_all", "ln_hr_low", "ln_hr_high", "ln_hr_main", "ln_hr_interaction", "dead", "dead_treated")
+from ..trials.trial import Trial
+from .mirocals import NAMES, Arms, analyses
 
 
-def replicate(a: Arms, rng: np.random.Generator, per_arm: int = ARM) -> dict[str, float]:
+def replicate(a: Arms, rng: np.random.Generator, per_arm: int | None = None) -> dict[str, float]:
     """Return the published analyses of one random trial; NaN where an estimate does not exist.
 
     Patients are drawn by weight, the control arm first; what follows is as in every virtual trial.
     """
+    per_arm = per_arm or min(Trial.load(REFERENCE).sizes.values())
     chosen = rng.choice(len(a.weight), 2 * per_arm, p=a.weight)
     arm = np.repeat([0, 1], per_arm)
     target = rng.exponential(size=2 * per_arm)

@@ -14,6 +14,7 @@ from ..simulation.run import solve
 from ..solver.kernel import Kernel
 from ..solver.problem import Floats, SolverOptions
 from ..streams import fixed_seed
+from ..trial_files import reference_cuts, reference_follow_up
 from ..uncertainty.coordinates import Coordinates
 
 #: Seed of the quasi-random patients: part of the likelihood, so that it is one function.
@@ -34,12 +35,25 @@ class Size:
 
 @dataclass(frozen=True)
 class Simulator:
-    """The model, the start values and the arms that targets name."""
+    """The model, the start values, the arms that targets name, and the trial whose deaths are predicted.
+
+    Parameters
+    ----------
+    kernel, parameters
+    arms : {name: Regimen}
+    size : Size
+    follow_up : float
+        Days from randomisation, of the trial that the package refers to by default.
+    cuts : (float, float)
+        Its cut-offs of CSF pNFH, pg/mL.
+    """
 
     kernel: Kernel
     parameters: ParameterSet
     arms: Mapping[str, Regimen]
     size: Size = field(default_factory=Size)
+    follow_up: float = field(default_factory=reference_follow_up)
+    cuts: tuple[float, float] = field(default_factory=reference_cuts)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ def yardsticks(problem: Problem, predicted: Mapping[str, Floats]) -> dict[str, f
 
 
 def _pose(stage: str, structure: Structure, size: Size, results: str | None) -> Problem:
-    if structure.trait.follow_up != Trait().follow_up:
+    if structure.trait.follow_up is not None:
         structure = _recalibrated(stage, structure, size, results)
     return Problem.pose(stage, size=size, structure=structure, results=results)
 
@@ -140,17 +140,16 @@ def _recalibrated(stage: str, structure: Structure, size: Size, results: str | N
     from scipy.optimize import brentq
 
     from .mirocals import arms
-    from .progression import FOLLOW_UP
 
     base = Problem.pose(stage, size=size, results=results)
     table = base.table(np.zeros((1, len(base.coordinates))))
 
-    def dead(factor: float, days: float) -> float:
+    def dead(factor: float, days: float | None) -> float:
         found = arms(base.simulator, table, trait=replace(structure.trait, follow_up=days, hazard_factor=factor))[0]
         assert found is not None
         return 1 - float(found.weight @ found.placebo[:, -1])
 
-    wanted = dead(1.0, FOLLOW_UP)
+    wanted = dead(1.0, None)
     factor = brentq(lambda f: dead(f, structure.trait.follow_up) - wanted, 0.8, 3.0, xtol=1e-3)
     return replace(structure, trait=replace(structure.trait, hazard_factor=float(factor)))
 
