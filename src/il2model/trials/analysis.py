@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from ..solver.problem import Floats
 from ..statistics import cox, log_rank
 from ..trial_files import reference_cuts
@@ -160,12 +161,20 @@ def mixed_model(data: TrialData, observable: str = "alsfrs_r") -> pd.DataFrame:
     -------
     DataFrame
         Estimate, standard error and p of intercept, time (months) and each arm's time.
+
+    Raises
+    ------
+    InputError
+        If statsmodels is not installed.
     """
     import warnings
 
     import pandas as pd
-    import statsmodels.formula.api as smf
 
+    try:
+        import statsmodels.formula.api as smf
+    except ImportError:
+        raise InputError("The mixed model needs the package statsmodels: pip install 'il2model[mixed]'.") from None
     y = data.measured[observable]
     who, visit = np.nonzero(np.isfinite(y))
     frame = pd.DataFrame(

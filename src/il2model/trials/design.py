@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as _replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ..dosing.regimen import Regimen
 from ..endpoints.assays import ASSAYS, AssayError, check_assays
 from ..errors import InputError, unknown_name
+from ..notebook import table
 from ..trial_files import REFERENCE, reference_cuts
 from .trial import Trial
 
@@ -97,7 +99,7 @@ class Visit:
             raise InputError(f"The window of the visit on day {self.day:g} is {self.window}; it is 0 to 60 days.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrialDesign:
     """A trial of one control and one or more treated arms.
 
@@ -141,35 +143,66 @@ class TrialDesign:
     alpha: float = 0.05
     assays: Mapping[str, AssayError] = field(default_factory=lambda: dict(ASSAYS))
     cuts: tuple[float, float] = field(default_factory=reference_cuts)
-    trial: Trial | None = field(default=None, repr=False)
+    trial: Trial | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "assays", MappingProxyType(dict(self.assays)))
+        self._check_arms()
+        self._check_days()
+        self._check_patients()
+        check_assays(self.assays)
+        if not 0 < self.alpha < 1:
+            raise InputError(f"alpha is {self.alpha}; it must lie between 0 and 1.")
+
+    def _check_arms(self) -> None:
         if len(self.arms) < 2:
             raise InputError(f"The trial {self.name!r} needs a control and at least one other arm.")
         names = [a.name for a in self.arms]
         if len(set(names)) < len(names):
             raise InputError(f"Two arms of {self.name!r} have one name: {', '.join(names)}.")
+
+    def _check_days(self) -> None:
         if not (np.isfinite(self.follow_up) and 1 <= self.follow_up <= 3650):
             raise InputError(f"The follow-up is {self.follow_up} days; it must lie from 1 to 3650.")
         for visit in self.visits:
             if visit.day > self.follow_up:
                 raise InputError(f"The visit on day {visit.day:g} lies after the follow-up of {self.follow_up:g} days.")
-        if self.enrich is not None:
+        for look in self.looks:
+            if not 0 < look < self.follow_up:
+                raise InputError(f"The look on day {look:g} must lie within the follow-up of {self.follow_up:g} days.")
+
+    def _check_patients(self) -> None:
+        if self.enrich is not None and not 0 <= self.enrich[0] < self.enrich[1]:
             low, high = self.enrich
-            if not 0 <= low < high:
-                raise InputError(f"The range of CSF pNFH is {low:g} to {high:g}; the first must be smaller.")
+            raise InputError(f"The range of CSF pNFH is {low:g} to {high:g}; the first must be smaller.")
         if not 0 <= self.cuts[0] < self.cuts[1]:
             raise InputError(f"The cut-offs of CSF pNFH are {self.cuts}; the first must be the smaller.")
         if not 0 <= self.dropout < 1:
             raise InputError(f"The dropout is {self.dropout} a year; it must be a share from 0 to below 1.")
         if self.stratify not in (None, "csf_pnfh"):
             raise unknown_name("stratification", str(self.stratify), ("csf_pnfh",))
-        if not 0 < self.alpha < 1:
-            raise InputError(f"alpha is {self.alpha}; it must lie between 0 and 1.")
-        for look in self.looks:
-            if not 0 < look < self.follow_up:
-                raise InputError(f"The look on day {look:g} must lie within the follow-up of {self.follow_up:g} days.")
-        check_assays(self.assays)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Travel to another process: read-only views cannot."""
+        return {**vars(self), "assays": dict(self.assays)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update({**state, "assays": MappingProxyType(state["assays"])})
+
+    def __hash__(self) -> int:
+        assays = tuple(sorted(self.assays.items()))
+        return hash((self.name, self.arms, self.follow_up, self.visits, self.enrich, self.dropout, assays, self.cuts))
+
+    def __repr__(self) -> str:
+        arms = ", ".join(f"{a.size} {a.name}" for a in self.arms)
+        return f"TrialDesign({self.name!r}: {arms}; {self.follow_up:g} days, {len(self.visits)} visits)"
+
+    def _repr_html_(self) -> str:
+        """Return arms and plan as tables for a notebook."""
+        rows = [(a.name, a.size, str(a.regimen), f"{a.adherence:g}", a.agent or "") for a in self.arms]
+        days = ", ".join(f"{v.day:g}" for v in self.visits)
+        note = f"{self.follow_up:g} days of follow-up; visits on days {days or 'none'}; patients as of {self.cohort}"
+        return table(f"Trial {self.name}", ("arm", "patients", "regimen", "adherence", "agent"), rows, note)
 
     @property
     def control(self) -> Arm:

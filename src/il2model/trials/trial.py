@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from ..dosing.courses import arm_plan
 from ..dosing.regimen import Regimen
 from ..errors import InputError
+from ..notebook import table
 from ..trial_files import REFERENCE, Row, TrialFile, read_trial, trial_names
 from .reported import Fact, Origin, Reported, facts, figure, target
 
@@ -76,6 +77,9 @@ class Trial:
     def __getstate__(self) -> dict[str, object]:
         """Travel to another process: read-only views cannot."""
         return {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in vars(self).items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update({k: MappingProxyType(v) if isinstance(v, dict) else v for k, v in state.items()})
 
     def __hash__(self) -> int:
         return hash((self.id, self.name, tuple(self.arms), tuple(self.targets)))
@@ -155,10 +159,10 @@ class Trial:
         return f"Trial({self.id!r}: {self.name}, {', '.join(words)})"
 
     def _repr_html_(self) -> str:
+        """Return every number with its origin as a table for a notebook."""
         head = ("part", "id", "value", "status", "source")
-        cells = "".join("<tr>" + "".join(f"<td>{escape(row[k])}</td>" for k in head) + "</tr>" for row in self.table())
-        titles = "".join(f"<th>{k}</th>" for k in head)
-        return f"<p><b>{escape(self.name)}</b>: {escape(self.title)}</p><table><tr>{titles}</tr>{cells}</table>"
+        rows = [[row[k] for k in head] for row in self.table()]
+        return table(f"{self.name} ({self.registry})" if self.registry else self.name, head, rows, self.title)
 
 
 def _row(part: str, id: str, value: str, unit: str, use: str, origin: Origin) -> dict[str, str]:

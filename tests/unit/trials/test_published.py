@@ -255,3 +255,28 @@ def test_two_trials_may_call_a_placebo_placebo_but_not_two_things_by_one_name(ow
     shutil.copy(own, tmp_path / "again.toml")
     with pytest.raises(InputError, match="used twice"):
         il2.load_targets([own, tmp_path / "again.toml"])
+
+
+def test_a_design_is_a_value():
+    design = il2.TrialDesign.named("mirocals").replace(dropout=0.1, enrich=(750.0, 3700.0))
+    for again in (pickle.loads(pickle.dumps(design)), copy.deepcopy(design), design.replace()):
+        assert again == design
+        assert hash(again) == hash(design)
+        with pytest.raises(TypeError):
+            again.assays["svc"] = ("sd", 1.0)
+    assert design != design.replace(dropout=0.2)
+    assert repr(design) == "TrialDesign('mirocals': 110 placebo, 110 2 MIU; 640 days, 8 visits)"
+    assert "once a day for 5 days" in design._repr_html_()
+
+
+def test_the_mixed_model_says_what_it_needs(monkeypatch):
+    import sys
+
+    from il2model.trials.analysis import TrialData, mixed_model
+
+    monkeypatch.setitem(sys.modules, "statsmodels.formula.api", None)
+    data = TrialData(
+        np.zeros(2, int), np.ones(2), np.zeros(2, bool), {}, np.zeros((2, 1)), {"alsfrs_r": np.ones((2, 1))}
+    )
+    with pytest.raises(InputError, match=r"il2model\[mixed\]"):
+        mixed_model(data)
