@@ -1,10 +1,11 @@
-"""`il2model observables`, `outputs`, `objectives` and `trials`: what exists, with units."""
+"""`il2model observables`, `outputs`, `methods`, `objectives` and `trials`: what exists, with units."""
 
 from __future__ import annotations
 
 from cyclopts import App
 
 from ..endpoints import registry
+from ..sensitivity.methods import METHODS
 from ..solver.kernel import builtin_kernel
 from ..trials.trial import Trial
 from .output import Listing, listing
@@ -22,6 +23,23 @@ def observables(*, format: Listing = "table") -> None:
 def outputs(*, format: Listing = "table") -> None:
     """List what a sensitivity study can look at besides the observables: names for --outputs."""
     listing(registry.outputs(), format)
+
+
+@verb(examples=("il2model methods", "il2model methods --format json"))
+def methods(*, format: Listing = "table") -> None:
+    """List the methods of a sensitivity study: names for --method, what --n counts, what they need."""
+    rows: list[dict[str, object]] = [
+        {
+            "id": m.name,
+            "meaning": m.sentence,
+            "index": m.leading,
+            "n": m.needs.counts,
+            "posterior": "no" if m.needs.independent else "yes",
+            "policy": ", ".join(m.policies),
+        }
+        for m in METHODS.values()
+    ]
+    listing(rows, format)
 
 
 @verb(examples=("il2model objectives", "il2model objectives --format json"))

@@ -41,6 +41,7 @@ VERBS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "parameters": ("parameters", "List, show, check or compare parameter records."),
         "observables": ("listings", "What the model observes, with units."),
         "outputs": ("listings", "What a sensitivity study can look at, with units."),
+        "methods": ("listings", "The methods of sensitivity studies: what they estimate and need."),
         "objectives": ("listings", "What a search can maximize and what it can limit, with units."),
         "export": ("export", "Write the model as SBML, PEtab, LaTeX, doses for NONMEM, or an OMEX archive."),
         "cache": ("cache", "List, clear or warm the compiled kernels."),

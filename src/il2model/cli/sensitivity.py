@@ -48,7 +48,7 @@ def sensitivity(
     parameters
         Which to vary (default: all with a prior that the outputs can depend on).
     method
-        sobol, morris, fast, rbd_fast, delta, pawn, dgsm, hdmr, prcc or oat.
+        A name of il2model methods.
     until : DAY
         Last day (default 640 for differences between arms, else 85).
     times : DAYS

@@ -56,6 +56,6 @@ METHOD = Method(
     design=design,
     estimate=estimate,
     look=Look(axis="share of the variance", beside=("S1", "first order", "total")),
-    needs=Needs(counts="rows for each", least=lambda inputs: 4 * HARMONICS**2 + 1),
+    needs=Needs(counts="rows for each input", least=lambda inputs: 4 * HARMONICS**2 + 1),
     notes=_notes,
 )

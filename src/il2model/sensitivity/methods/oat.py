@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..method import Cube, Floats, Indices, Look, Method, constant_outputs
+from ..method import Cube, Floats, Indices, Look, Method, Needs, constant_outputs
 
 #: Distance of a point from the median, as a share of the prior.
 SWING = 0.4
@@ -32,4 +32,5 @@ METHOD = Method(
     design=design,
     estimate=estimate,
     look=Look(axis="swing", relative=True, points=False),
+    needs=Needs(counts="nothing"),
 )
