@@ -88,6 +88,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "SensitivityStudy": ("il2model:SensitivityStudy", "il2model.sensitivity.study:SensitivityStudy"),
     "StudyResult": ("il2model:StudyResult", "il2model.sensitivity.results:StudyResult"),
+    "draw": ("il2model.uncertainty.draws:draw",),
+    "draw_parameters": ("il2model.api:draw_parameters",),
     "run_study": ("il2model:run_study", "il2model.sensitivity:run_study"),
     "Coordinates": (
         "il2model.uncertainty.coordinates:Coordinates",
@@ -198,6 +200,15 @@ def pick(thing: Any, *paths: str) -> Any:
             continue
         return found
     raise MissingError(f"{type(thing).__name__} has none of {', '.join(paths)}")
+
+
+def drawn(values: Any, draws: int, seed: int) -> Any:
+    """Return (draw, parameter): the rows of draws, by a function of their own or by that of `api`."""
+    kernel = il2.builtin_kernel()
+    try:
+        return find("draw")(values, draws, seed).rows(kernel)
+    except MissingError:
+        return find("draw_parameters")(kernel, values, draws, seed)
 
 
 def run_study(study: Any, **keywords: Any) -> Any:
@@ -400,7 +411,7 @@ def draws(put: Callable[[str, Any], None]) -> None:
     for name, values in (("posterior", None), ("prior", il2.load_parameters("prior"))):
         found = il2.simulate("mirocals", until=640, save=[0, 7, 28, 640], draws=16, seed=3, parameters=values)
         solution(put, name, found)
-        put(f"{name}/parameters", pick(found, "run.parameters", "parameters"))
+        put(f"{name}/parameters", drawn(il2.load_parameters() if values is None else values, 16, 3))
         put(f"{name}/quantiles", found["treg_percent"].values)
     changed = il2.load_parameters().replace(il2_clearance="0.20 L/min")
     found = il2.simulate("imodals-2miu", until=85, save=[0, 7, 28], draws=4, parameters=changed)
@@ -584,7 +595,7 @@ def optimisation(put: Callable[[str, Any], None]) -> None:
 
 def study(put: Callable[[str, Any], None], name: str, outputs: list[str], **keywords: Any) -> Any:
     """Store a sensitivity study: its design, its results and every index."""
-    plan = il2.SensitivityStudy(outputs, **keywords)
+    plan = il2.SensitivityStudy(outputs=outputs, **keywords)
     found = run_study(plan)
     put(f"{name}/inputs", list(plan.inputs))
     put(f"{name}/outputs", [c.name for c in plan.columns])
