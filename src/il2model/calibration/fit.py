@@ -64,7 +64,8 @@ def calibrate(
     workers : int, optional
         Processes; all processors by default.
     executor : optional
-        Anything with `submit(f, *args)`, such as a Dask client: climbs, chains and profiles run there.
+        Anything with `submit(f, *args)`, such as a Dask client: climbs, chains and profiles run there. Its
+        machines must see `folder`: a stage reads the fits of the earlier ones.
     progress : callable, optional
         `progress(done, total)` in steps of the sampler, all stages together. What else happens goes to
         the log `il2model`.
