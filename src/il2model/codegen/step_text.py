@@ -8,59 +8,16 @@ whose layout is returned with the text.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 
 from . import tableau
+from .elementary import elementary_functions
+from .evaluation import Evaluation
+from .layout import make_layout
 from .linear_algebra import Elimination, eliminate
-from .llvm_text import Text, elementary_functions, function
+from .llvm_text import Text, function
 from .tape import Node, Program
 
 SAFETY = 0.9
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Offsets into the work buffer, in numbers; each item holds `lanes` numbers in a row."""
-
-    lanes: int
-    single: bool
-    states: int
-    fixed: int
-    inputs: int
-    size: int
-    H: int  # step size
-    HINV: int  # 1 / step size
-    ERR: int  # mean square of the scaled error
-    FAC: int  # factor for the next step
-    TAKE: int  # 1 where N of the last attempt becomes Y
-    GROW: int  # largest |N| / scale
-    RES: int  # checksum of the linear solve
-    Y: int
-    N: int
-    K: int
-    U: int
-    W: int
-    CS: int
-    P: int
-    Q: int
-    IN: int
-
-    def as_dict(self) -> dict[str, int | bool]:
-        """Return the fields, for the metadata file."""
-        return asdict(self)
-
-
-def _layout(program: Program, lanes: int, single: bool, slots: int, hoisted: int) -> Layout:
-    n = len(program.states)
-    offsets: dict[str, int] = {}
-    position = 0
-    items = [("H", 1), ("HINV", 1), ("ERR", 1), ("FAC", 1), ("TAKE", 1), ("GROW", 1), ("RES", 1), ("Y", n), ("N", n)]
-    items += [("K", n * tableau.STAGES), ("U", n), ("W", slots), ("CS", n)]
-    items += [("P", len(program.fixed)), ("Q", max(1, hoisted)), ("IN", max(1, len(program.inputs)))]
-    for name, count in items:
-        offsets[name] = position
-        position += count * lanes
-    return Layout(lanes, single, n, len(program.fixed), len(program.inputs), position, **offsets)
 
 
 class StepWriter:
@@ -77,7 +34,7 @@ class StepWriter:
         needed = {a for n in moving for a in tape.ops[n].args} | results
         hoisted = sorted(n for n in needed if not tape.moving[n] and tape.ops[n].name not in ("const", "fixed"))
         self.hoisted = {node: k for k, node in enumerate(hoisted)}
-        self.layout = _layout(program, lanes, single, len(self.lu.slots), len(hoisted))
+        self.layout = make_layout(program, lanes, single, len(self.lu.slots), len(hoisted))
         self.n = len(program.states)
 
     def text(self) -> str:
@@ -99,50 +56,7 @@ class StepWriter:
 
     def _evaluate(self, t: Text, nodes: Iterable[Node], state: str | None) -> dict[Node, str]:
         """Write the operations that `nodes` need; states are read behind `state`."""
-        tape, lo = self.program.tape, self.layout
-        values: dict[Node, str] = {}
-        logs: dict[Node, str] = {}
-
-        def get(node: Node) -> str:
-            if node not in values:
-                op = tape.ops[node]
-                if op.name == "const":
-                    values[node] = t.const(float(op.value))
-                elif op.name == "fixed":
-                    values[node] = t.load("%w", lo.P + int(op.value) * self.lanes)
-                elif op.name == "input":
-                    values[node] = t.load("%w", lo.IN + int(op.value) * self.lanes)
-                elif op.name == "state":
-                    assert state is not None
-                    values[node] = t.load(state, int(op.value) * self.lanes)
-                elif state is not None and not tape.moving[node]:
-                    values[node] = t.load("%w", lo.Q + self.hoisted[node] * self.lanes)
-                else:
-                    values[node] = compute(node)
-            return values[node]
-
-        def log_of(node: Node) -> str:
-            if node not in logs:
-                logs[node] = t.call("vlog", get(node))
-            return logs[node]
-
-        def compute(node: Node) -> str:
-            op = tape.ops[node]
-            if op.name == "pow":
-                return t.call("vexp", t.mul(get(op.args[1]), log_of(op.args[0])))
-            if op.name == "log":
-                return log_of(op.args[0])
-            if op.name == "exp":
-                return t.call("vexp", get(op.args[0]))
-            return t.binary("f" + op.name, get(op.args[0]), get(op.args[1]))
-
-        wanted = list(nodes)
-        for node in tape.reach(wanted):
-            if state is None or tape.moving[node]:
-                get(node)
-        for node in wanted:
-            get(node)
-        return values
+        return Evaluation(self.program.tape, self.layout, self.hoisted, t, state).run(list(nodes))
 
     def _prepare(self) -> str:
         """Terms that are fixed for a patient."""

@@ -149,32 +149,9 @@ class Tape:
         if expr.is_Number:
             return self.const(float(expr))
         if expr.is_Add:
-            plus: list[Node] = []
-            minus: list[Node] = []
-            for term in expr.args:
-                negative = term.could_extract_minus_sign()
-                (minus if negative else plus).append(self.lower(-term if negative else term, leaves))
-            total = self._fold(plus, self.add)
-            less = self._fold(minus, self.add)
-            if less is None:
-                assert total is not None
-                return total
-            return self.sub(self.const(0.0) if total is None else total, less)
+            return self._lower_sum(expr, leaves)
         if expr.is_Mul:
-            over: list[Node] = []
-            under: list[Node] = []
-            for factor in expr.args:
-                if factor.is_Pow and factor.exp.is_Number and factor.exp < 0:
-                    under.append(self.lower(factor.base ** (-factor.exp), leaves))
-                else:
-                    over.append(self.lower(factor, leaves))
-            fixed_under = self._fold([n for n in under if not self.moving[n]], self.mul)
-            moving_under = self._fold([n for n in under if self.moving[n]], self.mul)
-            if fixed_under is not None:
-                over.append(self.div(self.const(1.0), fixed_under))
-            top = self._fold(over, self.mul)
-            top = self.const(1.0) if top is None else top
-            return top if moving_under is None else self.div(top, moving_under)
+            return self._lower_product(expr, leaves)
         if expr.is_Pow:
             if expr.exp.is_Number and expr.exp < 0:
                 return self.div(self.const(1.0), self.lower(expr.base ** (-expr.exp), leaves))
@@ -184,6 +161,35 @@ class Tape:
         if isinstance(expr, sp.log):
             return self.log(self.lower(expr.args[0], leaves))
         raise ModelError(f"The function {expr.func.__name__} is not part of the model language.")
+
+    def _lower_sum(self, expr: sp.Expr, leaves: Mapping[str, Node]) -> Node:
+        plus: list[Node] = []
+        minus: list[Node] = []
+        for term in expr.args:
+            negative = term.could_extract_minus_sign()
+            (minus if negative else plus).append(self.lower(-term if negative else term, leaves))
+        total = self._fold(plus, self.add)
+        less = self._fold(minus, self.add)
+        if less is None:
+            assert total is not None
+            return total
+        return self.sub(self.const(0.0) if total is None else total, less)
+
+    def _lower_product(self, expr: sp.Expr, leaves: Mapping[str, Node]) -> Node:
+        over: list[Node] = []
+        under: list[Node] = []
+        for factor in expr.args:
+            if factor.is_Pow and factor.exp.is_Number and factor.exp < 0:
+                under.append(self.lower(factor.base ** (-factor.exp), leaves))
+            else:
+                over.append(self.lower(factor, leaves))
+        fixed_under = self._fold([n for n in under if not self.moving[n]], self.mul)
+        moving_under = self._fold([n for n in under if self.moving[n]], self.mul)
+        if fixed_under is not None:
+            over.append(self.div(self.const(1.0), fixed_under))
+        top = self._fold(over, self.mul)
+        top = self.const(1.0) if top is None else top
+        return top if moving_under is None else self.div(top, moving_under)
 
     def gradients(self, nodes: Iterable[Node]) -> list[dict[int, Node]]:
         """Return, per node, its derivative by each state it depends on (forward mode)."""
