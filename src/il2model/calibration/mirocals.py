@@ -19,6 +19,7 @@ import numpy as np
 from ..dosing.regimen import Regimen
 from ..endpoints.kinds import Seen
 from ..endpoints.reported import COHORT
+from ..errors import unknown_name
 from ..population.patients import Patients, Weighted
 from ..solver.problem import Floats
 from ..streams import fixed_seed
@@ -77,6 +78,10 @@ class Trait:
     follow_up: float | None = None
     hazard_factor: float = 1.0
 
+    def __post_init__(self) -> None:
+        if self.response not in ("pnfh", "rate"):
+            raise unknown_name("trait that the response is tied to", self.response, ("pnfh", "rate"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
@@ -132,7 +137,7 @@ def arms(
 
 def _responses(simulator: Simulator, regimen: Regimen, typical: Floats, trait: Trait) -> list[Response | None]:
     """Run the full model on the nodes of every parameter set; None where a run failed."""
-    names, size = simulator.names, simulator.size
+    at, size = simulator.at, simulator.size
     end = trait.follow_up or simulator.follow_up
     times = np.unique(np.append(np.arange(0, end, STEP), end))
     record = simulator.parameters.record("suppression_sensitivity")
@@ -141,11 +146,11 @@ def _responses(simulator: Simulator, regimen: Regimen, typical: Floats, trait: T
     sensitivities = _REACH * record.spread["sd"] * _chebyshev(size.sensitivities)
     grid = np.array([(s, q) for s in shares for q in sensitivities])
     rows = np.repeat(typical, len(grid), axis=0)
-    half, exponent = (typical[:, names.index(i)] for i in ("pnfh_half", "pnfh_exponent"))
+    half, exponent = (typical[:, at(i)] for i in ("pnfh_half", "pnfh_exponent"))
     odds = (1 - grid[:, 0]) / grid[:, 0]
-    rows[:, names.index("csf_pnfh_untreated")] = (half[:, None] * odds ** (1 / exponent[:, None])).ravel()
-    rows[:, names.index("suppression_sensitivity")] = np.tile(np.exp(grid[:, 1]), len(typical))
-    rows[:, names.index("motor_unit_loss_rate")] = _SLOW
+    rows[:, at("csf_pnfh_untreated")] = (half[:, None] * odds ** (1 / exponent[:, None])).ravel()
+    rows[:, at("suppression_sensitivity")] = np.tile(np.exp(grid[:, 1]), len(typical))
+    rows[:, at("motor_unit_loss_rate")] = _SLOW
     plan = regimen.until(end)
     seen = simulator.observe((plan,), rows, times, ("motor_units", "microglia_inflammatory"), "float32")[str(plan.name)]
     left = seen["motor_units"]
@@ -180,7 +185,7 @@ def _ratio(c: Weighted, rate: Floats, half: float, trait: Trait) -> Floats:
 
 def _patients(simulator: Simulator, c: Weighted, typical: Floats, response: Response, trait: Trait) -> Arms:
     """Interpolate between the nodes, then apply the model's own hazard."""
-    k, column, times = simulator.kernel, simulator.names.index, response.times
+    k, column, times = simulator.kernel, simulator.at, response.times
     # what belongs to the ALS patient comes from the candidates, the rest from the set's typical patient
     rows = np.tile(typical, (len(c.rows), 1))
     for i in als_patients(simulator).columns:
@@ -202,7 +207,7 @@ def _patients(simulator: Simulator, c: Weighted, typical: Floats, response: Resp
     clock[:, column("motor_unit_loss_rate")] = 1.0
     for course, glia in ((np.broadcast_to(times, integral.shape), np.ones_like(inflamed)), (integral, inflamed)):
         states = k.untreated(clock, constants, rate[:, None] * course, base)
-        states[:, :, k.index("microglia_inflammatory")] = glia
+        states[:, :, k.blueprint.states.at("microglia_inflammatory")] = glia
         hazards.append(hazard_of(simulator, states, shown, constants))
     placebo, treated = (np.exp(-cumulative(h, times)) for h in hazards)
     return Arms(times=times, placebo=placebo, treated=treated, weight=c.weight, pnfh=c.pnfh, cuts=simulator.cuts)
@@ -211,9 +216,9 @@ def _patients(simulator: Simulator, c: Weighted, typical: Floats, response: Resp
 def hazard_of(simulator: Simulator, states: Floats, rows: Floats, constants: Floats) -> Floats:
     """Return the model's hazard (patient, time) of given states."""
     bp = simulator.kernel.blueprint
-    position = [o.id for o in bp.observables].index("hazard")
     inputs = np.array(bp.input_defaults)
-    return simulator.kernel.observables(states, inputs, rows[:, None], constants[:, None])[..., position]
+    seen = simulator.kernel.observables(states, inputs, rows[:, None], constants[:, None])
+    return seen[..., bp.observables.at("hazard")]
 
 
 def full_cohort(simulator: Simulator, table: Mapping[str, Floats], *, il2_spread: bool, rtol: float = 1e-6) -> Arms:
@@ -221,7 +226,6 @@ def full_cohort(simulator: Simulator, table: Mapping[str, Floats], *, il2_spread
 
     With `il2_spread` patients also differ in Treg share, clearance and division.
     """
-    names = simulator.names
     c = candidates(simulator, table)[0]
     rows = c.rows.copy()
     if il2_spread:
@@ -234,7 +238,7 @@ def full_cohort(simulator: Simulator, table: Mapping[str, Floats], *, il2_spread
     plans = [Regimen.named(name) for name in ("placebo", REFERENCE)]
     seen = precise.observe(plans, rows, times, ("cumulative_hazard",))
     placebo, treated = (np.exp(-seen[str(plan.name)]["cumulative_hazard"]) for plan in plans)
-    pnfh = rows[:, names.index("csf_pnfh_untreated")]
+    pnfh = rows[:, simulator.at("csf_pnfh_untreated")]
     return Arms(times=times, placebo=placebo, treated=treated, weight=c.weight, pnfh=pnfh, cuts=simulator.cuts)
 
 

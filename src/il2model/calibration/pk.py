@@ -16,7 +16,7 @@ PARAMETERS = ("il2_clearance", "il2_absorption_rate", "il2_lymph_rate", "il2_cap
 def predict(simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Target, ...]) -> dict[str, Floats]:
     """Return predictions (set,) by target."""
     rows = simulator.rows(table)
-    per_miu = rows[:, simulator.names.index("il2_amount_per_miu")]
+    per_miu = rows[:, simulator.at("il2_amount_per_miu")]
     needs = Needs.of(targets)
     seen = simulator.observe(needs.arms, rows, needs.days, needs.observables)
     # pM = pmol/L into IU/mL: a million IU in per_miu pmol, a thousand mL in a litre

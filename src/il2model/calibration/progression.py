@@ -27,7 +27,7 @@ STEP = 20.0
 def als_patients(simulator: Simulator) -> Patients:
     """Return the door to patients that differ in the ALS half alone."""
     parameters = simulator.parameters
-    names = simulator.names
+    names = simulator.kernel.blueprint.parameters.ids
     varied = tuple(i for i in names if parameters.record(i).spread is not None and i not in IL2_SPREAD)
     return Patients(simulator.kernel, parameters, varied)
 
@@ -68,4 +68,4 @@ def check(simulator: Simulator, targets: tuple[Target, ...]) -> None:
     ------
     InputError
     """
-    check_cohort(targets, [o.id for o in simulator.kernel.blueprint.observables], simulator.follow_up)
+    check_cohort(targets, simulator.kernel.blueprint.observables.ids, simulator.follow_up)

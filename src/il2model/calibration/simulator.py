@@ -55,10 +55,9 @@ class Simulator:
     follow_up: float = field(default_factory=reference_follow_up)
     cuts: tuple[float, float] = field(default_factory=reference_cuts)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Parameters of the model, in order of the columns."""
-        return self.kernel.blueprint.parameters.ids
+    def at(self, id: str) -> int:
+        """Return the column of a parameter of the model."""
+        return self.kernel.blueprint.parameters.at(id)
 
     def rows(self, table: Mapping[str, Floats]) -> Floats:
         """Return the typical patient of every set: (set, parameter) in model units."""
