@@ -14,6 +14,7 @@ from .dimensions import check_dimensions
 from .language import TIME, Expr, Kind, Quantity, Submodel, ordered
 from .limits import solve_all, written_out
 from .model import Model
+from .untreated import check_untreated
 
 __all__ = ["PAGES", "Model", "assemble", "builtin"]
 
@@ -86,8 +87,9 @@ def assemble(pages: Iterable[Submodel], name: str = "il2model") -> Model:
     ------
     ModelError
         If a symbol is undeclared or declared twice, definitions are circular, a
-        state has no equation, a limit cannot be solved for its parameter, or a term
-        has another unit than its equation.
+        state has no equation, a limit cannot be solved for its parameter, a term has
+        another unit than its equation, or a state without drug moves otherwise than
+        its page says.
     """
     pages = list(pages)
     quantities = _declared(pages)
@@ -147,6 +149,7 @@ def assemble(pages: Iterable[Submodel], name: str = "il2model") -> Model:
         past=_checked_past(_joined(pages, "pasts"), baseline, constants),
     )
     check_dimensions(model)
+    check_untreated(model)
     return model
 
 

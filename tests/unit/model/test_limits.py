@@ -7,7 +7,7 @@ from tests.helpers.regimens import random_rows
 
 import il2model as il2
 from il2model.errors import ModelError, UnknownNameError
-from il2model.model.assembly import assemble, builtin
+from il2model.model.assembly import PAGES, assemble, builtin
 from il2model.model.language import TIME, Submodel
 from il2model.parameters import load_parameters
 from il2model.solver.kernel import builtin_kernel, kernel_of
@@ -218,3 +218,28 @@ def test_a_past_that_moves_day_0_is_refused():
     m.baseline["pool"] = sp.exp(-sp.Symbol("b") * sp.Symbol("y"))
     m.pasts["b"] = ("y",)
     assert assemble([m]).past == {"b": ("y",)}
+
+
+@pytest.mark.parametrize("state", builtin().states)
+def test_a_state_that_moves_otherwise_than_its_page_says_is_refused(state):
+    """A loss that a page forgets is found; at zero it moves nothing, and what has no closed form is not looked at."""
+    pages = [p() for p in PAGES]
+    home = next(p for p in pages if state in p.equations)
+    home.equations[state] += sp.Symbol(state) / sp.Symbol("csf_turnover") * sp.Symbol("csf_turnover") ** 2 / 2
+    if home.untreated[state] is None or home.baseline[state] == 0:
+        assemble(pages)
+    else:
+        with pytest.raises(ModelError, match=f"Without drug, '{state}' (stays|is)"):
+            assemble(pages)
+
+
+def test_a_pool_that_is_said_to_stay_but_moves_is_refused():
+    m = page(lambda a, b, x, y, product: y - x)
+    m.untreated["pool"] = sp.Symbol("pool")
+    with pytest.raises(ModelError, match="'pool' stays, says its page; its rate says otherwise"):
+        assemble([m])
+    m.untreated["pool"] = sp.Symbol("pool") * sp.exp(-2 * sp.Symbol("rate") * TIME)
+    with pytest.raises(ModelError, match="Without drug, 'pool' is pool"):
+        assemble([m])
+    m.untreated["pool"] = None
+    assemble([m])
