@@ -18,6 +18,7 @@ from il2model.model.assembly import builtin
 from il2model.parameters import bibliography, load_parameters
 from il2model.report.calibration import read_table, short
 from il2model.resources import data_dir
+from il2model.trials.trial import Trial
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -47,6 +48,7 @@ def render(name: str, entries: dict[str, str], **context) -> str:
     )  # fmt: skip
     environment.filters |= {
         "cite": lambda key: cite(key, entries), "short": short, "natural": natural, "published": published,
+        "cell": lambda text: text.replace("|", r"\|").replace("<", "&lt;"),
     }  # fmt: skip
     return environment.get_template(f"{name}.md").render(context)
 
@@ -196,6 +198,7 @@ def pages() -> dict[str, str]:
         "parameters": parameters(model, load_parameters()),
         "glossary": {"words": words, "quantities": model.quantities.values()},
         "targets": targets(),
+        "trials": {"trials": [Trial.load(name) for name in Trial.names()]},
         "fits": fits(),
         "agreement": agreement(),
         "verification": verification(),

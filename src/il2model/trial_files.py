@@ -205,5 +205,7 @@ def _check(row: Any, fields: frozenset[str], needed: tuple[str, ...]) -> None:
             raise InputError(f"it has no {key!r}")
     if "status" in row and row["status"] not in STATUSES:
         raise unknown_name("status", str(row["status"]), STATUSES)
+    if row.get("spread_status", STATUSES[0]) not in STATUSES:
+        raise unknown_name("status", str(row["spread_status"]), STATUSES)
     if "unit" in row and normalise(str(row["unit"])) not in _FEW:
         parse_unit(str(row["unit"]))

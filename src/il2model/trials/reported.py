@@ -67,6 +67,10 @@ class Reported:
         In the likelihood, only compared with its prediction, or only with replicates of the trial.
     analysis : str
         The name of the result in a replicate that it is compared with; empty if none.
+    meaning : str
+        In words, where the analysis has none of its own.
+    spread_status : str
+        Status of the interval, where it is another than that of the number.
     """
 
     id: str
@@ -82,6 +86,7 @@ class Reported:
     use: str = "figure"
     analysis: str = ""
     meaning: str = ""
+    spread_status: str = ""
 
     @property
     def interval(self) -> tuple[float, float, float]:
@@ -126,6 +131,7 @@ def target(file: TrialFile, id: str, row: Row) -> Reported:
             arms=arms,
             day=float(row["day"]) if "day" in row else None,
             use=row["use"],
+            spread_status=str(row.get("spread_status", "")),
             analysis=str(row.get("analysis", _analysis(file, row, arms))),
         )
 

@@ -147,7 +147,11 @@ class Trial:
         for part, known in (("eligibility", self.eligibility), ("baseline", self.baseline)):
             rows += [_row(part, id, str(f), f.unit, "", f.origin) for id, f in known.items()]
         for part, results in (("target", self.targets), ("check", self.checks)):
-            rows += [_row(part, r.id, str(r), r.unit, r.use, r.origin) for r in results.values()]
+            for r in results.values():
+                row = _row(part, r.id, str(r), r.unit, r.use, r.origin)
+                rows.append(
+                    row | ({"status": f"{row['status']} (spread {r.spread_status})"} if r.spread_status else {})
+                )
         return rows
 
     def __repr__(self) -> str:
