@@ -83,6 +83,19 @@ class TrialFile:
         """Days of follow-up, or None."""
         return self.numbers("follow_up", self.tables["follow_up"], "day")[0] if "follow_up" in self.tables else None
 
+    @property
+    def visits(self) -> tuple[float, ...]:
+        """Days of the visits since the first dose, in order; none where the file names none."""
+        if "visits" not in self.tables:
+            return ()
+        days, end = self.numbers("visits", self.tables["visits"], "day"), self.follow_up
+        with self.place("visits"):
+            if list(days) != sorted(set(days)) or min(days, default=0.0) < 0:
+                raise InputError("the days must rise, from 0 (the first dose) on")
+            if end is not None and days and days[-1] > end:
+                raise InputError(f"day {days[-1]:g} lies after the follow-up of {end:g} days")
+        return days
+
     def cuts(self, marker: str = "csf_pnfh") -> tuple[float, float] | None:
         """Return the two cut-offs (pg/mL) between which patients are in the low stratum of a marker, or None."""
         if marker not in self.rows("strata"):

@@ -9,13 +9,14 @@ from types import MappingProxyType
 import numpy as np
 
 from ..statistics import expected_log_hazard_ratio
+from ..trial_files import read_trial
 from . import reductions as r
 from .kinds import Analysis, Course, Endpoint, Seen
 
 #: The stages of the calibration, in the order in which they build on each other.
 STAGES = ("pk", "imodals", "progression", "mirocals")
 #: Days on which DILT1D took blood; the largest of them is its response.
-SAMPLES = np.array([0.0625, 1.0, 2.0, 3.0, 4.0, 7.0])
+SAMPLES = np.array(read_trial("dilt1d").visits)
 #: Of plasma IL-2: every ten minutes for half a day, then every quarter of an hour.
 _MINUTES = np.unique(np.concatenate([np.arange(0, 0.5, 1 / 144), np.arange(0.5, 1.001, 1 / 96)]))
 YEAR = 365.0

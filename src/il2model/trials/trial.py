@@ -110,7 +110,6 @@ class Trial:
                 with file.place("arm", id):
                     raise InputError(f"two arms are called {label!r}")
         people = tables.get("population", {})
-        follow_up = file.follow_up
         return cls(
             id=file.id,
             name=str(tables["trial"]),
@@ -124,9 +123,9 @@ class Trial:
             baseline=facts(file, "baseline"),
             arms={labels[id]: Regimen.of_plan(arm_plan(file, id)) for id in rows},
             sizes={labels[id]: n for id, row in rows.items() if (n := _count(file, f"arm {id}", row)) is not None},
-            visits=_visits(file, follow_up),
+            visits=file.visits,
             window=float(tables.get("visits", {}).get("window", 0.0)),
-            follow_up=follow_up,
+            follow_up=file.follow_up,
             cuts=file.cuts(),
             targets={id: target(file, id, row) for id, row in file.rows("targets").items()},
             checks={id: figure(file, id, row) for id, row in file.rows("checks").items()},
@@ -181,19 +180,6 @@ def _count(file: TrialFile, kind: str, row: Row) -> int | None:
         if row["size"] != int(row["size"]) or row["size"] < 1:
             raise InputError(f"the size is {row['size']}; it must be a whole number of patients, at least 1")
     return int(row["size"])
-
-
-def _visits(file: TrialFile, follow_up: float | None) -> tuple[float, ...]:
-    """Return the days of the visits, in order and within the follow-up."""
-    if "visits" not in file.tables:
-        return ()
-    days = file.numbers("visits", file.tables["visits"], "day")
-    with file.place("visits"):
-        if list(days) != sorted(set(days)) or min(days, default=0.0) < 0:
-            raise InputError("the days must rise, from 0 (the first dose) on")
-        if follow_up is not None and days and days[-1] > follow_up:
-            raise InputError(f"day {days[-1]:g} lies after the follow-up of {follow_up:g} days")
-    return days
 
 
 def _origins(file: TrialFile, labels: Mapping[str, str]) -> dict[str, tuple[str, Origin]]:

@@ -1,0 +1,107 @@
+"""What the calibration compares with: a published number as a target, and what binds several of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..dosing.regimen import Regimen
+from ..parameters.record import Distribution
+
+#: Factor on the standard error by status of the estimate.
+WEIGHTS: Mapping[str, float] = {"read": 1.0, "derived": 1.0, "recalled": 1.5, "assumed": 2.0}
+
+
+@dataclass(frozen=True)
+class Nuisance:
+    """A number of a study rather than of the model, with its prior."""
+
+    id: str
+    name: str
+    prior: Distribution
+    unit: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Targets that come from the same patients: sampling correlations of `members`, in order.
+
+    `given` names a binomial target fitted in an earlier stage; `given_correlation`
+    is the correlation of each member with its number of deaths.
+    """
+
+    id: str
+    members: tuple[str, ...]
+    correlation: np.ndarray[Any, np.dtype[np.float64]]
+    given: str | None
+    given_correlation: tuple[float, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """One published number in the unit of its endpoint.
+
+    `form` says how it is compared: normal, lognormal (both with `se`), sd (with `n`),
+    binomial (`counts` = deaths, patients), multinomial, at least, at most. Estimates
+    with `log = true` are held as their logarithm.
+    """
+
+    id: str
+    trial: str
+    stage: str
+    endpoint: str
+    arms: tuple[str, ...]
+    day: float | None
+    form: str
+    estimate: float
+    se: float
+    counts: tuple[int, ...]
+    n: int | None
+    unit: str
+    log: bool
+    status: str
+    spread_status: str
+    source: str
+    use: str
+    drift: str | None
+    noise: str | None
+    joint: str | None
+    note: str
+    file: str
+
+    @property
+    def weight(self) -> float:
+        """Factor on the standard error."""
+        return WEIGHTS[self.status]
+
+    def text(self, value: float) -> str:
+        """Return a prediction or estimate as the paper would print it."""
+        if not math.isfinite(value):
+            return "no value"
+        shown = math.exp(value) if self.log else value
+        return f"{shown:.3g}"
+
+
+@dataclass(frozen=True)
+class Targets:
+    """All targets, arms and nuisances of a folder."""
+
+    targets: Mapping[str, Target]
+    arms: Mapping[str, Regimen]
+    nuisances: Mapping[str, Nuisance]
+    joints: Mapping[str, Joint]
+
+    def of(self, stage: str, use: str | None = None) -> tuple[Target, ...]:
+        """Return the targets of a stage, in order; only those used for `use` if given."""
+        return tuple(t for t in self.targets.values() if t.stage == stage and use in (None, t.use))
+
+    def nuisances_of(self, stage: str) -> tuple[str, ...]:
+        """Return the nuisances that targets of a stage name."""
+        named = [x for t in self.of(stage, "fit") for x in (t.drift, t.noise) if x]
+        return tuple(dict.fromkeys(named))
