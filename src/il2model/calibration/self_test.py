@@ -198,11 +198,15 @@ def calibration_of_sampler(
     table = np.array(ranks)
     names = Problem.pose(stage, size=size, results=results).coordinates
     bins = (table * 8 // (RANKED + 1)).astype(int)
-    p = [float(chisquare(np.bincount(bins[:, k], minlength=8)).pvalue) for k in range(len(names))]
+    histograms = {name: np.bincount(bins[:, k], minlength=8) for k, name in enumerate(names)}
+    p = {name: float(chisquare(counts).pvalue) for name, counts in histograms.items()}
     return {
-        "stage": stage, "replicates": n, "emulated": emulate,
+        "stage": stage,
+        "replicates": n,
+        "emulated": emulate,
         "explained": emulator(stage, None if results is None else str(results), size)[1] if emulate else {},
-        "coordinates": names, "histograms": {
-            name: np.bincount(bins[:, k], minlength=8).tolist() for k, name in enumerate(names)
-        }, "p": dict(zip(names, p, strict=True)), "p_all": float(min(1.0, min(p) * len(p))),
-    }  # fmt: skip
+        "coordinates": names,
+        "histograms": {name: counts.tolist() for name, counts in histograms.items()},
+        "p": p,
+        "p_all": float(min(1.0, min(p.values()) * len(p))),
+    }

@@ -8,15 +8,14 @@ and a t law around the optimum. Its standard error comes from the weights.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..runs import RunOptions, ordered
 from ..solver.problem import Floats
 from ..streams import stream
 from ..trial_files import reference, reference_follow_up
@@ -29,46 +28,52 @@ from .simulator import Size
 
 Say = Callable[[str], None]
 #: Of the IL-2 half, judged by the studies of Treg.
+_NO_TACHYPHYLAXIS = {"tachyphylaxis_strength": 0.0}
+_NICHE = {"treg_niche_limit": ("uniform", {"low": 0.0, "high": 1.0})}
 IL2_STRUCTURES: tuple[Structure, ...] = (
     Structure(),
-    Structure("hill_one", "Hill exponent of the signal 1", {"signal_hill": 1.0}),
-    Structure("no_tachyphylaxis", "growth limited by IL-2 depletion alone", {"tachyphylaxis_strength": 0.0}),
-    Structure(
-        "niche", "a niche limit instead of tachyphylaxis", {"tachyphylaxis_strength": 0.0},
-        {"treg_niche_limit": ("uniform", {"low": 0.0, "high": 1.0})},
-    ),
-    Structure(
-        "niche_too", "a niche limit besides tachyphylaxis", {},
-        {"treg_niche_limit": ("uniform", {"low": 0.0, "high": 1.0})},
-    ),
-)  # fmt: skip
+    Structure(name="hill_one", meaning="Hill exponent of the signal 1", fix={"signal_hill": 1.0}),
+    Structure(name="no_tachyphylaxis", meaning="growth limited by IL-2 depletion alone", fix=_NO_TACHYPHYLAXIS),
+    Structure(name="niche", meaning="a niche limit instead of tachyphylaxis", fix=_NO_TACHYPHYLAXIS, free=_NICHE),
+    Structure(name="niche_too", meaning="a niche limit besides tachyphylaxis", free=_NICHE),
+)
 #: Days of follow-up of the trial, and of its run-in: the middle of what it asked for.
 FOLLOW_UP = reference_follow_up()
 RUN_IN = sum(reference().numbers("run_in", reference().rows("eligibility")["run_in"], "day")) / 2
+_NO_HARM, _NO_DIRECT_PATH = {"effector_damage": 0.0}, {"hazard_inflammation": 0.0}
 #: Of the treatment effect, judged by the trial.
 ALS_STRUCTURES: tuple[Structure, ...] = (
     Structure(),
-    Structure("no_harm", "no harm by effector cells", {"effector_damage": 0.0}),
-    Structure("no_direct_path", "no path from inflammation to death beside function", {"hazard_inflammation": 0.0}),
-    Structure("damage_only", "neither of both", {"effector_damage": 0.0, "hazard_inflammation": 0.0}),
+    Structure(name="no_harm", meaning="no harm by effector cells", fix=_NO_HARM),
+    Structure(name="no_direct_path", meaning="no path from inflammation to death beside function", fix=_NO_DIRECT_PATH),
+    Structure(name="damage_only", meaning="neither of both", fix=_NO_HARM | _NO_DIRECT_PATH),
     Structure(
-        "direct_path_for_all", "the direct path does not carry the patient's share",
+        name="direct_path_for_all",
+        meaning="the direct path does not carry the patient's share",
         trait=Trait(direct_carries_share=False),
     ),
-    Structure("tied_to_rate", "response tied to progression rate instead of CSF pNFH", trait=Trait(response="rate")),
-    Structure("cd25_weighted", "suppression weighted by CD25 per Treg", {"suppression_cd25_weight": 1.0}),
-    Structure("pnfh_cap_8000", "CSF pNFH capped at 8,000 pg/mL", trait=Trait(pnfh_cap=8000.0)),
-    Structure("pnfh_cap_6000", "CSF pNFH capped at 6,000 pg/mL", trait=Trait(pnfh_cap=6000.0)),
     Structure(
-        "zero_at_run_in",
-        f"the {FOLLOW_UP:g} days count from the start of the run-in: {FOLLOW_UP - RUN_IN:g} days of treatment",
+        name="tied_to_rate",
+        meaning="response tied to progression rate instead of CSF pNFH",
+        trait=Trait(response="rate"),
+    ),
+    Structure(
+        name="cd25_weighted", meaning="suppression weighted by CD25 per Treg", fix={"suppression_cd25_weight": 1.0}
+    ),
+    *(
+        Structure(name=f"pnfh_cap_{cap:.0f}", meaning=f"CSF pNFH capped at {cap:,.0f} pg/mL", trait=Trait(pnfh_cap=cap))
+        for cap in (8000.0, 6000.0)
+    ),
+    Structure(
+        name="zero_at_run_in",
+        meaning=f"the {FOLLOW_UP:g} days count from the start of the run-in: {FOLLOW_UP - RUN_IN:g} days of treatment",
         trait=Trait(follow_up=FOLLOW_UP - RUN_IN),
     ),
-)  # fmt: skip
+)
 BY_STAGE: Mapping[str, tuple[Structure, ...]] = {"imodals": IL2_STRUCTURES, "mirocals": ALS_STRUCTURES}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """ln evidence of a structure, its standard error, and weighted draws of its posterior."""
 
@@ -108,7 +113,16 @@ def evidence(problem: Problem, n: int, seed: int = 1, block: int = 64) -> Eviden
     weights = np.exp(value - logsumexp(value))
     size = float(1 / (weights**2).sum())
     error = float(np.sqrt(max(1 / size - 1 / n, 0.0)))
-    return Evidence(problem.structure, total, error, size, n, failed, predicted, weights)
+    return Evidence(
+        structure=problem.structure,
+        log_evidence=total,
+        error=error,
+        effective_draws=size,
+        draws=n,
+        failed=failed,
+        predicted=predicted,
+        weights=weights,
+    )
 
 
 def yardsticks(problem: Problem, predicted: Mapping[str, Floats]) -> dict[str, float]:
@@ -171,15 +185,12 @@ def compare(
     """Return the evidence of every structure of a stage, the default first."""
     folder = None if results is None else str(results)
     task = partial(_one, stage, size=size or Size(), results=folder, n=n, seed=seed)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(task, structure) for structure in BY_STAGE[stage]]
-        found = []
-        for future in waiting:
-            e = future.result()
-            found.append(e)
-            say(f"{stage}, {e.structure.name}: ln evidence {e.log_evidence:.2f} +- {e.error:.2f} "
-                f"({e.effective_draws:.0f} effective draws of {e.draws}, {e.failed} failed)")  # fmt: skip
-    return found
+    judged = []
+    for e in ordered(task, BY_STAGE[stage], RunOptions(workers=workers), kind="processes"):
+        judged.append(e)
+        text = f"{stage}, {e.structure.name}: ln evidence {e.log_evidence:.2f} +- {e.error:.2f}"
+        say(f"{text} ({e.effective_draws:.0f} effective draws of {e.draws}, {e.failed} failed)")
+    return judged
 
 
 def structure_rows(problem: Problem, found: list[Evidence]) -> list[dict[str, Any]]:
@@ -194,10 +205,15 @@ def structure_rows(problem: Problem, found: list[Evidence]) -> list[dict[str, An
     rows = []
     for e, p in zip(found, share, strict=True):
         row: dict[str, Any] = {
-            "structure": e.structure.name, "meaning": e.structure.meaning, "ln_evidence": e.log_evidence,
-            "error": e.error, "against_default": e.log_evidence - logs[0], "weight": float(p),
-            "effective_draws": e.effective_draws, "failed": e.failed,
-        }  # fmt: skip
+            "structure": e.structure.name,
+            "meaning": e.structure.meaning,
+            "ln_evidence": e.log_evidence,
+            "error": e.error,
+            "against_default": e.log_evidence - logs[0],
+            "weight": float(p),
+            "effective_draws": e.effective_draws,
+            "failed": e.failed,
+        }
         rows.append(row | _summary(problem, ids, e.predicted, e.weights))
     whole = {i: np.concatenate([e.predicted[i] for e in found]) for i in ids}
     weights = np.concatenate([p * e.weights for e, p in zip(found, share, strict=True)])
