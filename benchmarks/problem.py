@@ -54,7 +54,7 @@ def make_case(patients: int, *, regimen: Regimen | None = None, seed: int = 1) -
     lag = load_parameters("prior")["il2_lag"] / 1440
     schedule = build_schedule(plan, bp, (lag, 0.0), 1.88, UNTIL)
     n = len(bp.states)
-    outputs = np.array([kernel.index(o) for o in OUTPUTS])
+    outputs = np.array([kernel.blueprint.states.at(o) for o in OUTPUTS])
     problem = Problem(
         kernel.baseline(rows, constants), kernel.fixed(rows, constants), np.array(bp.input_defaults), amounts,
         np.zeros((patients, 1, n)), np.zeros(n, np.int64), np.zeros(patients, np.int64), join([schedule]), SAVE, UNTIL,

@@ -65,7 +65,7 @@ def test_off_riluzole_the_hazard_is_divided_by_its_hazard_ratio(p):
 def test_plasma_ccl2_returns_by_turnover(kernel, default_row, p):
     constants = kernel.constants(default_row)
     y0 = kernel.baseline(default_row, constants)
-    y0[0, kernel.index("plasma_ccl2_relative")] = 2.0
+    y0[0, kernel.blueprint.states.at("plasma_ccl2_relative")] = 2.0
     n = y0.shape[1]
     nothing = np.zeros(0)
     none = np.zeros(0, np.int64)
@@ -75,7 +75,7 @@ def test_plasma_ccl2_returns_by_turnover(kernel, default_row, p):
         np.zeros((1, 1, n)), np.zeros(n, np.int64), np.zeros(1, np.int64),
         Events(np.zeros(2, np.int64), nothing, none, none, nothing, none), t, 5.0, np.arange(n),
     )  # fmt: skip
-    found = kernel.solve(problem, TIGHT).states[0, :, kernel.index("plasma_ccl2_relative")]
+    found = kernel.solve(problem, TIGHT).states[0, :, kernel.blueprint.states.at("plasma_ccl2_relative")]
     np.testing.assert_allclose(found, 1 + np.exp(-p["ccl2_turnover"] * t), rtol=1e-9)
 
 

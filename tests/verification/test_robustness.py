@@ -30,7 +30,7 @@ def check(kernel, rows, status, steps, ends, messages, plan, until, worst):
         grown = solve(
             kernel, [plan], rows[wild], np.array([until]), until, options=SolverOptions(rtol=1e-6), engine="scipy"
         )
-        tconv = grown["tconv_blood"][:, 0] / kernel.blueprint.scales[kernel.index("tconv_blood")]
+        tconv = grown["tconv_blood"][:, 0] / kernel.blueprint.scales[kernel.blueprint.states.at("tconv_blood")]
         assert ((tconv > 1e5) | (grown.status != Status.SUCCESS)).all()
     assert np.isfinite(ends[status == Status.SUCCESS]).all()
     slow = np.argsort(np.where(status == Status.SUCCESS, steps, 0))[-worst:]

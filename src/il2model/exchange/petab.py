@@ -105,7 +105,7 @@ def _experiments(
     bp = builtin_kernel().blueprint
     routes = list(bp.routes.values())
     lags = tuple(0.0 if r.lag is None else values[r.lag] * factor(values.record(r.lag).unit, "day") for r in routes)
-    states, inputs = [s.id for s in bp.states], [i.id for i in bp.inputs]
+    states, inputs = bp.states.ids, bp.inputs.ids
     conditions: dict[str, tuple[object, ...]] = {}
     experiments: list[tuple[object, ...]] = []
     for arm, plan in arms.items():

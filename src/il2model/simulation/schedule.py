@@ -67,13 +67,13 @@ def build_schedule(
     UnknownNameError
         If the model has no such route.
     """
-    names = tuple(blueprint.routes)
+    number = {id: k for k, id in enumerate(blueprint.routes)}
     resets = sorted({*regimen.resets, *(d.time for d in regimen.given if d.reset or d.ss)})
     given: list[Given] = []
     for dose in regimen.given:
-        if dose.route not in names:
-            raise unknown_name(f"route of {blueprint.name}", dose.route, names)
-        route = names.index(dose.route)
+        if dose.route not in number:
+            raise unknown_name(f"route of {blueprint.name}", dose.route, number)
+        route = number[dose.route]
         begin = round(dose.time + lags[route], 12)
         later = [t for t in resets if t > dose.time]
         amount = dose.amount * (surface if dose.per_m2 else 1.0)

@@ -49,13 +49,17 @@ class Sensitivities:
     units: tuple[tuple[str, ...], tuple[str, ...]]
     at: Floats  # parameter values, record units
 
+    def _at(self, observable: str) -> int:
+        for k, id in enumerate(self.observables):
+            if id == observable:
+                return k
+        raise unknown_name("observable", observable, self.observables)
+
     def array(self, observable: str) -> xr.DataArray:
         """Return d(observable)/d(parameter) with labels (parameter, time)."""
         import xarray as xr
 
-        if observable not in self.observables:
-            raise unknown_name("observable", observable, self.observables)
-        k = self.observables.index(observable)
+        k = self._at(observable)
         coords: dict[str, Any] = {
             "parameter": list(self.parameters),
             "parameter_unit": ("parameter", list(self.units[0])),
@@ -69,9 +73,7 @@ class Sensitivities:
 
     def relative(self, observable: str) -> Floats:
         """Return d ln(observable)/d ln(parameter): (parameter, time); NaN where the observable is zero."""
-        if observable not in self.observables:
-            raise unknown_name("observable", observable, self.observables)
-        k = self.observables.index(observable)
+        k = self._at(observable)
         with np.errstate(all="ignore"):
             scaled = self.values[:, :, k] * self.at[:, None] / self.nominal[:, k]
         return np.asarray(np.where(self.nominal[:, k] != 0, scaled, np.nan))

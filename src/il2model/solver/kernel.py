@@ -58,10 +58,6 @@ class Kernel:
             return builtin_kernel, ()
         return _kernel_from, (key, cache.texts_of(key))
 
-    def index(self, state: str) -> int:
-        """Return the position of a state; raise UnknownNameError if there is none."""
-        return self.blueprint.states.at(state)
-
     def constants(self, parameters: Floats) -> Floats:
         """Closed form of the untreated state: (subject, parameter) -> (subject, constant)."""
         # NumPy rounds exp and log otherwise for rows laid out backwards

@@ -187,8 +187,8 @@ def test_a_state_that_moves_without_closed_form_is_unknown_not_still():
     k = builtin_kernel()
     rows = random_rows(k, load_parameters(), 4, seed=2)
     course = k.untreated(rows, k.constants(rows), np.array([0.0, 100.0]))
-    assert np.isnan(course[..., k.index("cumulative_hazard")]).all()
-    others = [i for i in range(len(model.states)) if i != k.index("cumulative_hazard")]
+    assert np.isnan(course[..., k.blueprint.states.at("cumulative_hazard")]).all()
+    others = [i for i in range(len(model.states)) if i != k.blueprint.states.at("cumulative_hazard")]
     assert np.isfinite(course[..., others]).all()
     still = [i for i, s in enumerate(model.states) if s in model.steady]
     np.testing.assert_array_equal(course[:, 1, still], course[:, 0, still])

@@ -99,7 +99,7 @@ def test_right_hand_side_and_jacobian_are_finite_at_zero_concentration(kernel, d
     fixed = kernel.fixed(default_row, constants)[0]
     y = kernel.baseline(default_row, constants)[0]
     for id in ("il2_plasma", "il2_tissue", "treg_cd122"):
-        y[kernel.index(id)] = 0.0
+        y[kernel.blueprint.states.at(id)] = 0.0
     inputs = np.array(kernel.blueprint.input_defaults)
     n = len(y)
     dy, J = np.zeros(n), np.zeros((n, n))
