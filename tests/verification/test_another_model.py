@@ -87,15 +87,15 @@ def compartment():
     m.equation(A, slow * F - ka * A, baseline=0)
     m.equation(C, rate + ka * A - k * C, baseline=0)
     m.observe("concentration", "MIU/L", C / V, "concentration")
-    m.route(Route("sc", "gut", "part", "slow", "F", "lag", "under the skin"))
-    m.route(Route("iv", "plasma", "whole", "rate", None, None, "into a vein"))
+    m.route(Route("oral", "gut", "part", "slow", "F", "lag", "by mouth"))
+    m.route(Route("vein", "plasma", "whole", "rate", None, None, "into a vein"))
     return assemble([m], name="one-compartment")
 
 
 def test_a_foreign_model_with_routes_gives_the_closed_form():
     values = {"ka": "0.125 1/hour", "k": 1.5, "F": "60 percent", "lag": "6 hour", "V": 12}
     t = np.linspace(0, 8, 81)
-    plan = il2.Regimen((il2.Dose(1, 10, "sc"), il2.Dose(2, 5, "iv"), il2.Dose(4, 8, "iv", 0.5)))
+    plan = il2.Regimen((il2.Dose(1, 10, "oral"), il2.Dose(2, 5, "vein"), il2.Dose(4, 8, "vein", 0.5)))
     s = il2.simulate(plan, model=compartment(), parameters=values, until=8, save=t, options=SolverOptions(rtol=1e-10))
     ka, k = 3.0, 1.5
 
@@ -109,7 +109,13 @@ def test_a_foreign_model_with_routes_gives_the_closed_form():
     )
     np.testing.assert_allclose(s.values("concentration")[0], exact / 12, rtol=1e-7, atol=1e-9)
     assert np.isnan(s.balance.given).all()  # the model keeps no account of absorbed IL-2
-    steady = il2.Regimen((il2.Dose(0, 5, "iv", ss=True, ii=1.0),))
+    steady = il2.Regimen((il2.Dose(0, 5, "vein", ss=True, ii=1.0),))
     at_rest = il2.simulate(steady, model=compartment(), parameters=values, until=0.9, save=[0.9])
     expected = 5 * np.exp(-k * 0.9) / (1 - np.exp(-k))
     np.testing.assert_allclose(at_rest.values("plasma")[0], expected, rtol=1e-5)
+    with pytest.raises(UnknownNameError, match=r"no route of one-compartment 'sc'; known: oral, vein"):
+        il2.simulate("imodals-1miu", model=compartment(), parameters=values)
+    with pytest.raises(UnknownNameError, match=r"no route of il2model 'oral'"):
+        il2.simulate(plan, until=8)
+    with pytest.raises(InputError, match="have no number in records"):
+        plan.to_records()

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from ..parameters import load_parameters
-from .dose import Dose
+from .dose import ROUTE_WORDS, Dose
 
 #: MIU of a day, and days between cycles, that the model was built on.
 STUDIED_DAILY = (0.33, 3.0)
@@ -24,7 +24,7 @@ def _amounts(doses: Sequence[Dose]) -> str:
     if len(amounts) > 1:
         return f"{min(a[0] for a in amounts):g} to {max(a[0] for a in amounts):g} MIU"
     amount, per_m2, route, duration = amounts[0]
-    what = f"{amount:g} MIU{'/m2' if per_m2 else ''} {'s.c.' if route == 'sc' else 'i.v.'}"
+    what = f"{amount:g} MIU{'/m2' if per_m2 else ''} {ROUTE_WORDS.get(route, route)}"
     return f"{what} over {duration * 24:g} h" if duration else what
 
 

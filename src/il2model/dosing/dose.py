@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..errors import InputError, unknown_name
+from ..errors import InputError
 from ..units import split_quantity, to_float
 
 #: 18 MIU of aldesleukin weigh 1.1 mg (US product label).
 MICROGRAM_PER_MIU = 1100.0 / 18.0
+#: Routes of the built-in model, in the order of NONMEM compartments.
 ROUTES = ("sc", "iv")
+#: How a route is read out.
+ROUTE_WORDS = {"sc": "s.c.", "iv": "i.v."}
 _GRID = 10  # digits of a day to which times are rounded, so that equal times are equal
 
 
@@ -65,7 +68,8 @@ class Dose:
         Day since t = 0, or a text with a unit.
     amount : float or str
         MIU, or a text: '2 MIU', '122 ug', '0.5 MIU/m2'.
-    route : {'sc', 'iv'}
+    route : str
+        'sc' or 'iv'; of another model one of its own routes.
     duration : float or str
         Length of an infusion, day; 0 is a bolus.
     per_m2 : bool
@@ -96,8 +100,10 @@ class Dose:
             raise InputError(f"A dose at day {self.time:g} lies before t = 0.")
         if self.duration < 0:
             raise InputError(f"The duration of a dose is {self.duration:g} day; it must be zero or more.")
-        if self.route not in ROUTES:
-            raise unknown_name("route", str(self.route), ROUTES)
+        if not (isinstance(self.route, str) and self.route.isidentifier()):
+            raise InputError(
+                f"The route of a dose is {self.route!r}; it must be the id of a route, such as 'sc' or 'iv'."
+            )
         if self.ss and self.ii <= 0:
             raise InputError("A dose with ss = 1 needs an interval ii above zero.")
         if self.ss and self.duration > self.ii:

@@ -135,7 +135,7 @@ class Regimen:
                 "amt": d.amount,
                 "rate": d.amount / d.duration if d.duration else 0.0,
                 "evid": 4 if d.reset else 1,
-                "cmt": 1 + ROUTES.index(d.route),
+                "cmt": _compartment(d.route),
                 "ii": d.ii,
                 "addl": 0,
                 "ss": int(d.ss),
@@ -252,3 +252,11 @@ class Regimen:
             title=f"{self.name}: {self}",
             unit=unit,
         )
+
+
+def _compartment(route: str) -> int:
+    """Return the NONMEM compartment of a route."""
+    for number, id in enumerate(ROUTES, start=1):
+        if id == route:
+            return number
+    raise InputError(f"Doses by {route!r} have no number in records, which know {' and '.join(ROUTES)}.")

@@ -69,10 +69,11 @@ def build_schedule(
     """
     number = {id: k for k, id in enumerate(blueprint.routes)}
     resets = sorted({*regimen.resets, *(d.time for d in regimen.given if d.reset or d.ss)})
-    given: list[Given] = []
-    for dose in regimen.given:
+    for dose in regimen.doses:
         if dose.route not in number:
             raise unknown_name(f"route of {blueprint.name}", dose.route, number)
+    given: list[Given] = []
+    for dose in regimen.given:
         route = number[dose.route]
         begin = round(dose.time + lags[route], 12)
         later = [t for t in resets if t > dose.time]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 from ..dosing.regimen import Regimen
 from ..endpoints.panels import SHOWN
 from ..errors import InputError, UnitError, unknown_name
+from ..notebook import table
 from ..solver.axis import Item
 from ..solver.problem import Floats, Ints, Status
 from ..values import same_fields
@@ -149,10 +149,10 @@ class Solution:
     def _summary(self, id: str, unit: str | None) -> tuple[list[str], Floats]:
         """Return names and (statistic, time) values of a running summary."""
         assert self.summaries is not None
-        names, table = self.summaries[id].table()
+        names, numbers = self.summaries[id].table()
         known = self.per_miu[np.isfinite(self.per_miu)]
         try:
-            return names, into_unit(table, self.items[id].unit, unit, known[:1] if np.ptp(known) == 0 else None)
+            return names, into_unit(numbers, self.items[id].unit, unit, known[:1] if np.ptp(known) == 0 else None)
         except UnitError:
             if unit is None or "IU" not in unit or len(known) == 0:
                 raise
@@ -186,18 +186,18 @@ class Solution:
         coords: dict[str, object] = {"time": ("time", self.time, _DAY)}
         dims: tuple[str, ...]
         if self.summaries is not None:
-            names, table = self._summary(id, unit)
+            names, numbers = self._summary(id, unit)
             attributes["subjects"] = int(self.summaries[id].count.max(initial=0))
             dims, coords = ("statistic", "time"), {"statistic": names, **coords}
         elif self.kind == "patient":
-            dims, table = ("time",), self.values(id, unit)[0]
+            dims, numbers = ("time",), self.values(id, unit)[0]
         elif self.kind == "draws":
-            dims, table = ("quantile", "time"), np.nanquantile(self.values(id, unit), QUANTILES, axis=0)
+            dims, numbers = ("quantile", "time"), np.nanquantile(self.values(id, unit), QUANTILES, axis=0)
             coords = {"quantile": np.array(QUANTILES), **coords}
         else:
-            dims, table = ("subject", "time"), self.values(id, unit)
-            coords = {"subject": np.arange(len(table)), **coords}
-        return xr.DataArray(table, dims=dims, coords=coords, name=id, attrs=attributes)
+            dims, numbers = ("subject", "time"), self.values(id, unit)
+            coords = {"subject": np.arange(len(numbers)), **coords}
+        return xr.DataArray(numbers, dims=dims, coords=coords, name=id, attrs=attributes)
 
     def to_xarray(self, ids: Sequence[str] | None = None) -> xr.Dataset:
         """Return a dataset of the named quantities (all by default)."""
@@ -265,12 +265,7 @@ class Solution:
         rows = []
         for id in self._ids_shown():
             item, (_, middle, _) = self.items[id], self._spread(id)
-            cells = (item.name, f"{middle[0]:.4g}", f"{middle[-1]:.4g}", item.unit, id)
-            rows.append("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>")
+            rows.append((item.name, f"{middle[0]:.4g}", f"{middle[-1]:.4g}", item.unit, id))
         head = ("", f"day {self.time[0]:g}", f"day {self.time[-1]:g}", "unit", "id")
-        regimens = "; ".join(str(r) for r in self.regimens)
-        return (
-            f"<div><b>{html.escape(regimens)}</b><br>{html.escape(self._note())}; {len(self.time)} times, "
-            f"{len(self.keys())} quantities<table><thead><tr>{''.join(f'<th>{html.escape(h)}</th>' for h in head)}"
-            f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-        )
+        note = f"{self._note()}; {len(self.time)} times, {len(self.keys())} quantities"
+        return table("; ".join(str(r) for r in self.regimens), head, rows, note)
