@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from .dosing.regimen import Regimen
-from .errors import warn_incomplete
+from .errors import InputError, warn_incomplete
 from .parameters import ParameterSet, load_parameters
 from .population.cohort import Cohort
 from .request import Request, Times, Values, daily, end_of, folder_of, kernel_for, plan_of, report_failures, values_of
@@ -15,7 +15,7 @@ from .request import save_times as save_times
 from .simulation.solution import Solution
 from .solver.kernel import Kernel, builtin_kernel
 from .solver.problem import SolverOptions
-from .uncertainty.draws import draw, source_of
+from .uncertainty.draws import draw
 
 if TYPE_CHECKING:
     from .model.assembly import Model
@@ -172,6 +172,8 @@ def simulate(
         keywords.pop("regimen")
         keywords.pop("folder")
         return [simulate(r, folder=folder_of(folder, i), **keywords) for i, r in enumerate(regimen)]
+    if cohort is None and (summary or folder is not None):
+        raise InputError("folder and summary are for a cohort; give cohort=Cohort.sample(...).")
     kernel = kernel_for(model, cohort)
     plan = plan_of(regimen, kernel)
     end = end_of(until, plan, save if regimen is None else None)
@@ -179,9 +181,6 @@ def simulate(
     if isinstance(values, ParameterSet) and (studied := plan.studied()):
         warn_incomplete(studied[1])
     solver = options or SolverOptions(rtol=1e-5 if precision == "float32" else 1e-6)
-    details: dict[str, object] = {"regimen": str(plan), "until_day": end, "engine": engine}
-    if isinstance(values, ParameterSet) and draws is not None:
-        details |= {"draws": draws, "seed": seed, "drawn_from": source_of(values)}
     request = Request(
         kernel=kernel,
         plan=plan,
@@ -192,7 +191,6 @@ def simulate(
         engine=engine,
         precision=precision,
         observables=observables,
-        details={**details, "precision": precision, "rtol": solver.rtol},
     )
     if cohort is not None:
         from .runs import RunOptions
@@ -200,7 +198,8 @@ def simulate(
         how = RunOptions(folder=folder_of(folder), resume=resume, workers=workers, executor=executor, progress=progress)
         solution = request.cohort(cohort, how, summary, cancel)
     elif isinstance(values, ParameterSet) and draws is not None:
-        solution = request.rows(draw(values, draws, seed, kernel=kernel).rows(kernel), "draws")
+        drawn = draw(values, draws, seed, kernel=kernel)
+        solution = request.rows(drawn.rows(kernel), "draws", draws=draws, seed=seed, drawn_from=drawn.source)
     else:
         solution = request.patient()
     report_failures(solution, raise_on_failure)

@@ -151,8 +151,6 @@ class Request:
     engine, precision : str
     observables : sequence of str, optional
         What to keep.
-    details : mapping
-        For the manifest.
     """
 
     kernel: Kernel
@@ -164,15 +162,14 @@ class Request:
     engine: str
     precision: str
     observables: Sequence[str] | None
-    details: Mapping[str, object]
 
     def patient(self) -> Solution:
         """Run the typical patient."""
         rows = self.kernel.blueprint.parameters.convert(self.values)[None, :]
         return self.rows(rows, "patient")
 
-    def rows(self, rows: Floats, kind: str) -> Solution:
-        """Run rows of parameters in model units, (subject, parameter), all at once."""
+    def rows(self, rows: Floats, kind: str, **details: object) -> Solution:
+        """Run rows of parameters in model units, (subject, parameter), all at once; `details` are for the manifest."""
         found = solve(
             self.kernel,
             [self.plan],
@@ -184,7 +181,7 @@ class Request:
             engine=self.engine,
             precision=self.precision,
         )
-        return self._solution(found, kind, {})
+        return self._solution(found, kind, details)
 
     def cohort(self, cohort: Cohort, how: RunOptions, summary: bool, cancel: Cancel | None) -> Solution:
         """Run a cohort in blocks: kept in memory, in a folder, or as running summaries."""
@@ -252,7 +249,15 @@ class Request:
             parameter_hash=hash,
             parameter_set=name,
             calibrated=calibrated,
-            details={**self.details, **details, "left_out": int((found.status != Status.SUCCESS).sum())},
+            details={
+                "regimen": str(self.plan),
+                "until_day": self.end,
+                "engine": self.engine,
+                "precision": self.precision,
+                "rtol": self.options.rtol,
+                **details,
+                "left_out": int((found.status != Status.SUCCESS).sum()),
+            },
         )
         return Solution(
             kind=kind,

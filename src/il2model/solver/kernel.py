@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from ..model.assembly import Model
 
 _COMPILING = "il2model: compiling the model for this machine; this happens once."
-_BUILTIN = threading.Lock()
+_LOCK = threading.Lock()
+#: Kernels of other models in this process, by key.
+_OTHERS: dict[str, Kernel] = {}
 
 
 @dataclass(eq=False)
@@ -202,7 +204,7 @@ def _builtin_key() -> str:
 
 def builtin_kernel() -> Kernel:
     """Return the kernel of the built-in model."""
-    with _BUILTIN:
+    with _LOCK:
         return _load_builtin()
 
 
@@ -237,13 +239,18 @@ def kernel_of(model: Model) -> Kernel:
         )
     )
     key = f"{model.name}-{cache.text_hash(model.fingerprint(), rest, cache.source_hash('codegen', 'solver'))}"
-    return Kernel(load_blueprint(key, lambda: model))
+    with _LOCK:
+        if key not in _OTHERS:
+            _OTHERS[key] = Kernel(load_blueprint(key, lambda: model))
+        return _OTHERS[key]
 
 
-@memo
 def _kernel_from(key: str, texts: tuple[tuple[str, bytes], ...]) -> Kernel:
     """Return the kernel of a model that another process generated."""
-    for name, text in texts:
-        if cache.read(name) != text:
-            cache.write(name, text)
-    return Kernel(load_blueprint(key))
+    with _LOCK:
+        if key not in _OTHERS:
+            for name, text in texts:
+                if cache.read(name) != text:
+                    cache.write(name, text)
+            _OTHERS[key] = Kernel(load_blueprint(key))
+        return _OTHERS[key]

@@ -183,3 +183,27 @@ def test_labels_hold_units_of_every_kind(patient):
     draws = il2.simulate("imodals-1miu", save=[0, 7], draws=5)
     assert draws["survival"].dims == ("quantile", "time")
     assert np.isfinite(draws.balance.given).all()
+
+
+def test_what_is_for_cohorts_is_refused_for_one_patient(tmp_path):
+    for how in ({"summary": True}, {"folder": tmp_path / "x"}):
+        with pytest.raises(InputError, match="for a cohort"):
+            il2.simulate("imodals-1miu", save=[7], **how)
+    assert not (tmp_path / "x").exists()
+
+
+def test_two_threads_load_the_plain_rendering_once():
+    import subprocess
+    import sys
+
+    code = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import il2model as il2
+def one(k):
+    return il2.simulate("imodals-1miu", until=85, save=[85], engine="plain").values("survival")[0, 0]
+with ThreadPoolExecutor(4) as pool:
+    print(len(set(pool.map(one, range(4)))))
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout == "1\n", found.stderr
