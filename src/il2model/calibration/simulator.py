@@ -11,7 +11,6 @@ from ..dosing.regimen import Regimen
 from ..parameters import ParameterSet
 from ..population.patients import Patients
 from ..simulation.run import solve
-from ..solver.axis import Axis
 from ..solver.kernel import Kernel
 from ..solver.problem import Floats, SolverOptions
 from ..streams import fixed_seed
