@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -30,17 +31,27 @@ PAGES: tuple[Callable[[], Submodel], ...] = (
 )
 
 
-def _check_symbols(
-    quantities: Mapping[str, Quantity], tables: Mapping[str, tuple[Mapping[str, Expr], set[Kind]]]
-) -> None:
-    for what, (table, kinds) in tables.items():
+def _check_symbols(model: Model) -> None:
+    """Refuse a symbol that no page declares, or of a kind that its place may not use."""
+    fixed = {Kind.PARAMETER, Kind.CONSTANT}
+    moving = fixed | {Kind.STATE, Kind.INPUT, Kind.DERIVED}
+    courses = {k: v for k, v in model.untreated.items() if v is not None}
+    kinds = {id: q.kind for id, q in model.quantities.items()} | {TIME.name: Kind.TIME}
+    for what, table, allowed in (
+        ("The constant", model.constants, fixed),
+        ("The baseline of", model.baseline, fixed),
+        ("The constraint", {c.id: c.expression for c in model.constraints}, fixed),
+        ("The untreated course of", courses, fixed | {Kind.STATE, Kind.TIME}),
+        ("The derived quantity", model.derived, moving),
+        ("The equation of", model.equations, moving),
+        ("The observable", model.observables, moving),
+    ):
         for id, expr in table.items():
-            for symbol in sorted(expr.free_symbols, key=str):
-                if symbol.name not in quantities:
-                    raise ModelError(f"{what} {id!r} uses {symbol.name!r}, which no page declares.")
-                kind = quantities[symbol.name].kind
-                if kind not in kinds:
-                    raise ModelError(f"{what} {id!r} uses the {kind} {symbol.name!r}, which it may not.")
+            for name in sorted(s.name for s in expr.free_symbols):
+                if name not in kinds:
+                    raise ModelError(f"{what} {id!r} uses {name!r}, which no page declares.")
+                if kinds[name] not in allowed:
+                    raise ModelError(f"{what} {id!r} uses the {kinds[name]} {name!r}, which it may not.")
 
 
 def _joined(pages: Iterable[Submodel], attribute: str) -> dict[str, Any]:
@@ -57,7 +68,7 @@ def _declared(pages: Iterable[Submodel]) -> dict[str, Quantity]:
     return quantities
 
 
-def _check_untreated(untreated: Mapping[str, Expr | None]) -> None:
+def _check_starts(untreated: Mapping[str, Expr | None]) -> None:
     for state, course in untreated.items():
         if course is not None and sp.simplify(course.subs(TIME, 0) - sp.Symbol(state)) != 0:
             raise ModelError(f"The untreated course of {state!r} is {course}; on day 0 it must be {state} itself.")
@@ -102,30 +113,6 @@ def assemble(pages: Iterable[Submodel], name: str = "il2model") -> Model:
     for state in states:
         if state not in equations:
             raise ModelError(f"The state {state!r} has no equation.")
-    constants = ordered(_joined(pages, "constants"), "constants")
-    derived = ordered(_joined(pages, "derived"), "derived quantities")
-    observables = _joined(pages, "observables")
-    constraints = tuple(c for page in pages for c in page.constraints)
-
-    fixed = {Kind.PARAMETER, Kind.CONSTANT}
-    moving = fixed | {Kind.STATE, Kind.INPUT, Kind.DERIVED}
-    time = Quantity(TIME.name, Kind.TIME, "day", "days since day 0", "t", "")
-    _check_symbols(
-        {**quantities, time.id: time},
-        {
-            "The constant": (constants, fixed),
-            "The baseline of": (baseline, fixed),
-            "The constraint": ({c.id: c.expression for c in constraints}, fixed),
-            "The untreated course of": (
-                {k: v for k, v in untreated.items() if v is not None},
-                fixed | {Kind.STATE, Kind.TIME},
-            ),
-            "The derived quantity": (derived, moving),
-            "The equation of": (equations, moving),
-            "The observable": (observables, moving),
-        },
-    )
-    _check_untreated(untreated)
     defaults, scales = _joined(pages, "input_defaults"), _joined(pages, "scales")
     model = Model(
         name=name,
@@ -135,22 +122,28 @@ def assemble(pages: Iterable[Submodel], name: str = "il2model") -> Model:
         parameters=of(Kind.PARAMETER),
         inputs=of(Kind.INPUT),
         input_defaults=tuple(defaults[i] for i in of(Kind.INPUT)),
-        constants=constants,
-        derived=derived,
+        constants=ordered(_joined(pages, "constants"), "constants"),
+        derived=ordered(_joined(pages, "derived"), "derived quantities"),
         equations={s: equations[s] for s in states},
         baseline={s: baseline[s] for s in states},
         untreated={s: untreated[s] for s in states},
         scales=tuple(scales[s] for s in states),
-        observables=observables,
-        constraints=constraints,
-        limits=solve_all(constraints, constants, of(Kind.PARAMETER)),
+        observables=_joined(pages, "observables"),
+        constraints=tuple(c for page in pages for c in page.constraints),
+        limits={},
         routes={r.id: r for page in pages for r in page.routes},
         resettable=frozenset(s for page in pages for s in page.resettable),
-        past=_checked_past(_joined(pages, "pasts"), baseline, constants),
+        past={},
     )
+    _check_symbols(model)
+    _check_starts(untreated)
     check_dimensions(model)
     check_untreated(model)
-    return model
+    return replace(
+        model,
+        limits=solve_all(model.constraints, model.constants, model.parameters),
+        past=_checked_past(_joined(pages, "pasts"), baseline, model.constants),
+    )
 
 
 @cache
