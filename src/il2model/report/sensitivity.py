@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from .._version import __version__
 from ..sensitivity.results import StudyResult
@@ -51,7 +50,7 @@ def write_sensitivity(
     return page
 
 
-def _part(result: StudyResult, beside: Mapping[str, StudyResult]) -> dict[str, Any]:
+def _part(result: StudyResult, beside: Mapping[str, StudyResult]) -> dict[str, object]:
     study = result.study
     name, values, half = result.main()
     leading = looked_at(result)
@@ -109,9 +108,9 @@ def _summary(result: StudyResult, name: str, values: Floats, half: Floats | None
     return found
 
 
-def _groups(result: StudyResult, leading: list[int]) -> list[dict[str, Any]]:
+def _groups(result: StudyResult, leading: list[int]) -> list[dict[str, object]]:
     """Return the sum of first-order indices by mechanism, and what no single parameter explains."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {"group": name, "cells": [float(result.indices["S1"][list(columns)].sum(axis=0)[k]) for k in leading]}
         for name, columns in result.study.groups.items()
     ]
@@ -119,7 +118,7 @@ def _groups(result: StudyResult, leading: list[int]) -> list[dict[str, Any]]:
     return rows
 
 
-def _rows(result: StudyResult, values: Floats, half: Floats | None, leading: list[int]) -> list[dict[str, Any]]:
+def _rows(result: StudyResult, values: Floats, half: Floats | None, leading: list[int]) -> list[dict[str, object]]:
     return [
         {"id": id, "cells": [(float(values[i, k]), None if half is None else float(half[i, k])) for k in leading]}
         for i, id in enumerate(result.study.inputs)

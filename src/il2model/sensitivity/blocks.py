@@ -73,22 +73,27 @@ def store_rows(store: BlockStore, block: Block, X: Floats, rows: Rows, seconds: 
 
 @dataclass(frozen=True)
 class Collected:
-    """Rows of a whole design: outputs (row, output), weights left out (row,), and a sentence per failed row."""
+    """Rows of a whole design: outputs (row, output), weights left out (row,), and a sentence per failed row.
+
+    `seconds` holds what its blocks took, and of these the model.
+    """
 
     Y: Floats
     left_out: Floats
     reasons: dict[int, str]
+    seconds: Floats
 
     @classmethod
     def empty(cls, study: SensitivityStudy) -> Collected:
         """Return a design of which nothing has run."""
         n = len(study.design)
-        return cls(np.full((n, len(study.columns)), np.nan), np.zeros(n), {})
+        return cls(np.full((n, len(study.columns)), np.nan), np.zeros(n), {}, np.zeros(2))
 
-    def take(self, part: slice, rows: Rows) -> None:
+    def take(self, part: slice, rows: Rows, seconds: Floats) -> None:
         """Put the rows of a block where they belong."""
         self.Y[part], self.left_out[part] = rows.Y, rows.left_out
         self.reasons.update({part.start + k: w for k, w in enumerate(rows.reasons) if w})
+        self.seconds[:] += seconds
 
 
 def patients_left_out(Y: Floats, left_out: Floats) -> str:

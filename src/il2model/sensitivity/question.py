@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..dosing.regimen import Regimen
 from ..endpoints.registry import CONTRASTS
@@ -68,7 +68,7 @@ class Question:
             raise InputError("Differences between arms need the built-in model: it alone has a population.")
         _ = self.inputs, self.columns
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Travel to a worker without what can be computed there."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 

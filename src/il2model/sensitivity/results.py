@@ -15,7 +15,7 @@ from ..values import same_fields
 from .analyze import index_table
 from .blocks import Collected, blocks, gaps, open_store, stored_rows
 from .calendar import cycle_starts
-from .estimate import Estimated
+from .estimate import Estimated, Flags
 from .method import Floats
 from .study import SensitivityStudy
 
@@ -89,10 +89,19 @@ class StudyResult(Estimated):
             found = stored_rows(store, block, study.design[block.rows])
             if found is None:
                 raise InputError(f"{store.path(block.name)} is missing; go on with resume.")
-            rows.take(block.rows, found[0])
+            rows.take(block.rows, *found)
         indices.pop("variance")
         masked = np.asarray(indices.pop("masked"), bool)
-        return cls(study=study, **vars(rows), indices=indices, masked=masked, notes=notes, manifest=record)
+        return cls(
+            study=study,
+            Y=rows.Y,
+            left_out=rows.left_out,
+            reasons=rows.reasons,
+            indices=indices,
+            masked=masked,
+            notes=notes,
+            manifest=record,
+        )
 
     @property
     def variance(self) -> Floats:
@@ -120,21 +129,18 @@ class StudyResult(Estimated):
         """Return indices, variance and masks with labels; its attributes say who is missing."""
         import xarray as xr
 
-        data: dict[str, tuple[tuple[str, ...], Any]] = {
-            name: (self._dimensions(values), values) for name, values in self.indices.items()
-        }
-        data["variance"] = (("output",), self.variance)
-        data["masked"] = (("output",), np.asarray(self.masked, bool))
+        shown: dict[str, Floats | Flags] = {**self.indices, "variance": self.variance, "masked": self.masked}
+        data = {name: (self._dimensions(values), values) for name, values in shown.items()}
         attributes = {"manifest": json.dumps(dict(self.manifest)), **self._attributes()}
         return xr.Dataset(data, coords=self._coordinates(), attrs=attributes)
 
-    def _attributes(self) -> dict[str, Any]:
+    def _attributes(self) -> dict[str, object]:
         return {"failed_rows": len(self.reasons), "left_out": self.gaps, "notes": "\n".join(self.notes)}
 
-    def _dimensions(self, values: Floats) -> tuple[str, ...]:
+    def _dimensions(self, values: Floats | Flags) -> tuple[str, ...]:
         return {1: ("output",), 2: ("parameter", "output"), 3: ("parameter", "other", "output")}[values.ndim]
 
-    def _coordinates(self) -> dict[str, Any]:
+    def _coordinates(self) -> dict[str, object]:
         columns = self.study.columns
         day = np.array([np.nan if c.time is None else c.time for c in columns])
         starts = np.array(cycle_starts(self.study.plan))

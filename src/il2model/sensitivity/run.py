@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -71,7 +70,9 @@ def run_study(
     begin = time.perf_counter()
     store = open_store(study, options.folder, resume=resume)
     store.write("study.json", {**study.describe(), "key": dict(study.key), "arguments": study.arguments})
-    rows, cost = _collect(study, store, options)
+    start = time.perf_counter()
+    rows, run = _collect(study, store, options)
+    around = start - begin - time.perf_counter()
     found = estimate(
         study.how,
         study.cube,
@@ -84,10 +85,14 @@ def run_study(
         second_order=study.second_order,
     )
     missing = patients_left_out(rows.Y, rows.left_out)
-    record = _manifest(study, policy, cost, time.perf_counter() - begin)
+    end = time.perf_counter()
+    details = {"policy": policy, "rows_run": run, "wall_seconds": round(end - begin, 2)}
+    record = _manifest(study, rows.seconds, around + end, details)
     result = StudyResult(
         study=study,
-        **vars(rows),
+        Y=rows.Y,
+        left_out=rows.left_out,
+        reasons=rows.reasons,
         indices=found.indices,
         masked=found.masked,
         notes=(*found.notes, missing) if missing else found.notes,
@@ -98,28 +103,17 @@ def run_study(
     return result
 
 
-@dataclass
-class _Cost:
-    """Seconds of the blocks, of these in the model, and rows that were run now."""
+class _Clock:
+    """Seconds of blocks that overlap."""
 
-    blocks: float = 0.0
-    model: float = 0.0
-    rows_run: int = 0
-    waited: float = 0.0  # of this run, for blocks
-    ticks: float = field(default_factory=time.perf_counter)
-    spans: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+    def __init__(self) -> None:
+        self.ticks, self.spans = time.perf_counter(), np.zeros((0, 2))
 
-    def of_block(self, rows: Rows, *, elsewhere: bool) -> Floats:
-        """Return the seconds of a block, and of these in the model."""
-        self.rows_run += len(rows.Y)
-        if elsewhere:  # by the worker's own clock
-            return np.array([rows.took, np.ptp(rows.spans, axis=1).sum()])
-        inside = covered(self.spans)
-        self.spans = np.vstack([self.spans, rows.spans])  # blocks overlap
-        now = time.perf_counter()
-        seconds = np.array([now - self.ticks, covered(self.spans) - inside])
-        self.ticks = now
-        return seconds
+    def seconds(self, rows: Rows) -> Floats:
+        """Return what passed since the block before, and of these in the model."""
+        inside, before = covered(self.spans), self.ticks
+        self.spans, self.ticks = np.vstack([self.spans, rows.spans]), time.perf_counter()
+        return np.array([self.ticks - before, covered(self.spans) - inside])
 
 
 def covered(spans: Floats) -> float:
@@ -131,31 +125,30 @@ def covered(spans: Floats) -> float:
     return float(total)
 
 
-def _collect(study: SensitivityStudy, store: BlockStore, options: RunOptions) -> tuple[Collected, _Cost]:
-    """Return every row, from the folder where it is there."""
-    rows, waiting, stored = Collected.empty(study), [], []
+def _collect(study: SensitivityStudy, store: BlockStore, options: RunOptions) -> tuple[Collected, int]:
+    """Return every row, from the folder where it is there, and how many were run."""
+    rows, waiting = Collected.empty(study), []
     for block in blocks(study):
         found = stored_rows(store, block, study.design[block.rows])
         if found is None:
             waiting.append(block)
         else:
-            rows.take(block.rows, found[0])
-            stored.append(found[1])
-    done, total = len(study.design) - sum(b.rows.stop - b.rows.start for b in waiting), len(study.design)
+            rows.take(block.rows, *found)
+    total = len(study.design)
+    run = sum(b.rows.stop - b.rows.start for b in waiting)
+    done = total - run
     options.tell(done, total)
-    cost = _Cost()
-    for spent in stored:
-        cost.blocks, cost.model = cost.blocks + spent[0], cost.model + spent[1]
-    begin = time.perf_counter()
+    clock = _Clock()
     for block, part in zip(waiting, _evaluated(study, waiting, options), strict=True):
-        seconds = cost.of_block(part, elsewhere=options.executor is not None)
+        if options.executor is None:
+            seconds = clock.seconds(part)
+        else:  # by the worker's own clock
+            seconds = np.array([part.took, np.ptp(part.spans, axis=1).sum()])
         store_rows(store, block, study.design[block.rows], part, seconds)
-        rows.take(block.rows, part)
-        cost.blocks, cost.model = cost.blocks + seconds[0], cost.model + seconds[1]
+        rows.take(block.rows, part, seconds)
         done += block.rows.stop - block.rows.start
         options.tell(done, total)
-    cost.waited = time.perf_counter() - begin
-    return rows, cost
+    return rows, run
 
 
 def _evaluated(study: SensitivityStudy, waiting: list[Block], options: RunOptions) -> Iterator[Rows]:
@@ -167,9 +160,12 @@ def _evaluated(study: SensitivityStudy, waiting: list[Block], options: RunOption
     return ordered(partial(evaluate, study, options.workers), points, two)
 
 
-def _manifest(study: SensitivityStudy, policy: str, cost: _Cost, seconds: float) -> dict[str, Any]:
+def _manifest(
+    study: SensitivityStudy, spent: Floats, around: float, details: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the manifest; `spent` are seconds of the blocks, and of these in the model, `around` those of the rest."""
     simulations = len(study.design) * study.simulations
-    whole = cost.blocks + seconds - cost.waited
+    whole = float(spent[0]) + around
     return manifest(
         model_hash=study.kernel.blueprint.fingerprint,
         parameter_hash=study.values.fingerprint(),
@@ -177,15 +173,13 @@ def _manifest(study: SensitivityStudy, policy: str, cost: _Cost, seconds: float)
         calibrated=study.values.calibrated,
         details={
             "study": study.describe(),
-            "reproduce": command(study, policy),
-            "policy": policy,
-            "rows_run": cost.rows_run,
-            "wall_seconds": round(seconds, 2),
+            "reproduce": command(study, str(details["policy"])),
+            **details,
             "cost": {
                 "simulations": simulations,
                 "seconds": round(whole, 2),
-                "milliseconds_per_simulation": round(1e3 * cost.blocks / simulations, 4),
-                "share_outside_the_model": round(1 - cost.model / whole, 4),
+                "milliseconds_per_simulation": round(1e3 * float(spent[0]) / simulations, 4),
+                "share_outside_the_model": round(1 - float(spent[1]) / whole, 4),
                 "peak_memory_mib": peak_memory(),
             },
         },

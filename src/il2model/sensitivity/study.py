@@ -129,7 +129,7 @@ class SensitivityStudy(Question):
         return Coordinates.of(self.kernel, self.values, ids=self.inputs).values(X)
 
     @cached_property
-    def key(self) -> Mapping[str, Any]:
+    def key(self) -> Mapping[str, object]:
         """What a row's result depends on, whatever the size of the design, as plain data."""
         return {
             "verb": "study",
@@ -181,7 +181,7 @@ class SensitivityStudy(Question):
 
     # ----------------------------------------------------------------- telling
     @property
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, object]:
         """What `load` makes the study from, as plain data; parameter set and model are not among it."""
         return {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.name not in ("base", "model")}
 
@@ -206,7 +206,7 @@ class SensitivityStudy(Question):
             raise InputError(f"{folder} was made with another model or other parameters; run it again.")
         return study
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """Return the study as plain data."""
         return {
             "outputs": list(self.outputs),
