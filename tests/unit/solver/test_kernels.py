@@ -218,6 +218,29 @@ def test_several_processes_may_start_at_once_on_an_empty_cache(tmp_path):
     assert len({out for out, _ in answers}) == 1
 
 
+def test_two_threads_may_compile_at_once_and_touch_nothing_of_the_caller(tmp_path):
+    """From an empty cache, two routes each; NumPy's generator and the environment stay as they were."""
+    code = (
+        "import os, numpy as np, il2model as il2\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from threading import Barrier\n"
+        "environment, state, gate = dict(os.environ), np.random.get_state()[1].tolist(), Barrier(4)\n"
+        "def run(engine):\n"
+        "    gate.wait()\n"
+        "    return il2.simulate('imodals-1miu', save=[7], engine=engine).values('treg_percent')[0, 0]\n"
+        "with ThreadPoolExecutor(4) as pool:\n"
+        "    a, b, c, d = pool.map(run, ['fast', 'fast', 'plain', 'plain'])\n"
+        "assert a == b and c == d and abs(a / c - 1) < 1e-4, (a, b, c, d)\n"
+        "assert os.environ == environment and np.random.get_state()[1].tolist() == state\n"
+        "print(repr(a))"
+    )
+    environment = {**os.environ, "IL2MODEL_CACHE": str(tmp_path / "empty")}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert out.returncode == 0, out.stderr
+    here = il2.simulate("imodals-1miu", save=[7]).values("treg_percent")[0, 0]
+    assert out.stdout.strip() == repr(here)
+
+
 def test_where_the_fast_route_cannot_run_the_plain_one_does(monkeypatch):
     kernel = Kernel(builtin_kernel().blueprint)
 
