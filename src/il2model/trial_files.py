@@ -144,6 +144,8 @@ def read_trial(name: str | Path) -> TrialFile:
     if not path.is_file():
         if text.endswith(".toml"):
             raise InputError(f"There is no file {text}.")
+        if Path(text).exists():
+            raise InputError(f"{text} is no trial file: the name of one ends in .toml.")
         raise unknown_name("trial", text, trial_names())
     stat = path.stat()
     return _read(path.resolve(), stat.st_mtime_ns, stat.st_size)

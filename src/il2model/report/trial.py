@@ -50,13 +50,22 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
             if cells:
                 markers.append({"id": id, "unit": unit, "day": visit.day, "cells": cells})
     html = environment.get_template("trial.html").render(
-        name=result.design.name, rows=frame.reset_index().to_dict("records"), version=__version__,
+        name=result.design.name,
+        rows=frame.reset_index().to_dict("records"),
+        version=__version__,
         sentences=[s for s in frame["sentence"] if isinstance(s, str)] if "sentence" in frame else [],
-        replicates=len(result.table), patients=result.design.patients, arms=[a.name for a in result.design.arms],
-        power=power, error=error, type_one=result.type_one_error(), calibrated=result.manifest.get("calibrated"),
-        baseline=result.baseline().reset_index().to_dict("records"), figure=embedded(figure), markers=markers,
+        replicates=len(result.table),
+        patients=result.design.patients,
+        arms=[a.name for a in result.design.arms],
+        power=power,
+        error=error,
+        type_one=result.type_one_error(),
+        calibrated=result.manifest.get("calibrated"),
+        baseline=result.baseline().reset_index().to_dict("records"),
+        figure=embedded(figure),
+        markers=markers,
         refused=result.refused,
         manifest=json.dumps(dict(result.manifest), indent=1),
-    )  # fmt: skip
+    )
     write_json(folder / "manifest.json", dict(result.manifest))
     return write_atomic(folder / "index.html", html)

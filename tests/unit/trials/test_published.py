@@ -144,6 +144,10 @@ def test_designs_are_those_of_the_files():
         il2.TrialDesign.named("pk")
     with pytest.raises(UnknownNameError, match="mirocals"):
         il2.Trial.load("mirocal")
+    with pytest.raises(InputError, match=r"ends in \.toml"):
+        il2.Trial.load(TRIALS)
+    with pytest.raises(InputError, match="There is no file"):
+        il2.Trial.load("nowhere.toml")
     with pytest.raises(InputError, match="A design is needed"):
         il2.TrialDesign.of(3)
 
