@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError, unknown_name
 from ..values import same_fields
-from .analyze import index_table
+from .analysis import index_table
 from .blocks import Collected, blocks, gaps, open_store, stored_rows
 from .calendar import cycle_starts
 from .estimate import Estimated, Flags

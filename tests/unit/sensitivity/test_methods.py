@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from il2model.errors import InputError, SimulationError, UnknownNameError
-from il2model.sensitivity.analyze import analyze
+from il2model.sensitivity import analyze
 from il2model.sensitivity.estimate import estimate
 from il2model.sensitivity.method import Cube, Look, Method, Needs
 from il2model.sensitivity.methods import METHODS, method_named, register
