@@ -33,10 +33,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+=-]*")
 _STALE = 3600.0
 
 
-def digest(*parts: str | bytes, separator: str = "\n") -> str:
-    """Return 16 hexadecimal digits of SHA-256 that name some texts or bytes."""
+def digest(*parts: str | bytes, separator: str = "\n", digits: int = 16) -> str:
+    """Return hexadecimal digits of SHA-256 (64 at most) that name some texts or bytes."""
     whole = separator.encode().join(p.encode() if isinstance(p, str) else p for p in parts)
-    return hashlib.sha256(whole).hexdigest()[:16]
+    return hashlib.sha256(whole).hexdigest()[:digits]
 
 
 def write_atomic(path: str | Path, content: Content) -> Path:

@@ -19,7 +19,7 @@ from ..store import write_atomic, write_json
 from ..streams import checked_seed
 from ..trials.trial import Trial
 from ..uncertainty.posterior import Posterior
-from .diagnostics import PROFILE, informed_directions, jacobian, profiles
+from .diagnostics import profiles
 from .effort import EFFORTS, Effort
 from .identity import design_hash
 from .optimum import Optimum, optimize_stored
@@ -27,7 +27,7 @@ from .problem import Problem
 from .sampler import Chains, sample
 from .sampling import SamplerOptions
 from .summary import point_estimate, predictions, prior_points, summarise
-from .tables import parameter_rows, target_rows, write_table
+from .tables import diagnosed, parameter_rows, target_rows, write_table
 from .targets import Source
 
 
@@ -198,33 +198,6 @@ def _write(
             "starts": optimum.starts.tolist(),
         },
     )
-    matrix, names = jacobian(problem, optimum.z)
-    informed = informed_directions(matrix)
-    worst = {
-        "rhat": float(np.nanmax([r["rhat"] for r in rows])),
-        "ess_bulk": float(np.nanmin([r["ess_bulk"] for r in rows])),
-        "ess_tail": float(np.nanmin([r["ess_tail"] for r in rows])),
-    }
-    write_json(
-        home / "diagnostics.json",
-        {
-            "worst": worst,
-            "converged": all(r["converged"] for r in rows),
-            "acceptance": chains.acceptance.tolist(),
-            "singular_values": informed.tolist(),
-            "targets_of_jacobian": names,
-            "refused_share_of_prior": problem.refused_share,
-            "draws": int(np.prod(chains.z.shape[:3])),
-            "profile_points": list(PROFILE),
-            "profiles": {i: [float(v) if np.isfinite(v) else None for v in c] for i, c in curves.items()},
-        },
-    )
+    write_json(home / "diagnostics.json", diagnosed(problem, chains, optimum.z, curves, rows))
     write_json(home / "manifest.json", dict(posterior.manifest))
     posterior.save(home / "posterior.nc")
-    log.info(
-        "%s: worst R-hat %.4f, smallest ESS %.0f; %d directions informed by the data",
-        problem.stage,
-        worst["rhat"],
-        min(worst["ess_bulk"], worst["ess_tail"]),
-        (informed > 1).sum(),
-    )

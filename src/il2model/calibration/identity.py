@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from ..store import digest
 from .problem import Problem, Structure
 from .targets import load_targets
@@ -24,7 +22,7 @@ def design_hash(problem: Problem) -> str:
         repr(problem.simulator.size), repr(published), repr(changed), repr(problem.coordinates),
         *(repr((j.members, j.correlation.tolist(), j.given, j.given_correlation)) for j in joints),
         *(repr(problem.map.priors[i]) for i in problem.map.ids),
-        *(sha256(e.values.tobytes()).hexdigest() for e in problem.earlier),
+        *(digest(e.values.tobytes(), digits=64) for e in problem.earlier),
         *(repr((a, doses)) for a, doses in arms.items() if a not in shipped or doses != shipped[a].doses),
     ]  # fmt: skip
     return digest(*parts)

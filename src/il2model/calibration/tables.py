@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..runs import log
 from ..solver.problem import Floats
 from ..store import write_atomic
 from ..uncertainty.posterior import Posterior
-from .diagnostics import PROFILE, convergence, verdict
+from .diagnostics import PROFILE, convergence, informed_directions, jacobian, verdict
 from .problem import Problem
 from .sampler import Chains
 from .summary import prior_points
@@ -98,6 +99,37 @@ def _distance(t: Any, estimate: float, predicted: float) -> float | str:
     if t.form in ("normal", "binomial"):
         return float((predicted - estimate) / t.se)
     return ""
+
+
+def diagnosed(
+    problem: Problem, chains: Chains, z: Floats, curves: Mapping[str, Floats], rows: Sequence[Row]
+) -> dict[str, Any]:
+    """Return convergence and identifiability as plain data, and say the worst of it in the log."""
+    matrix, names = jacobian(problem, z)
+    informed = informed_directions(matrix)
+    worst = {
+        "rhat": float(np.nanmax([r["rhat"] for r in rows])),
+        "ess_bulk": float(np.nanmin([r["ess_bulk"] for r in rows])),
+        "ess_tail": float(np.nanmin([r["ess_tail"] for r in rows])),
+    }
+    log.info(
+        "%s: worst R-hat %.4f, smallest ESS %.0f; %d directions informed by the data",
+        problem.stage,
+        worst["rhat"],
+        min(worst["ess_bulk"], worst["ess_tail"]),
+        (informed > 1).sum(),
+    )
+    return {
+        "worst": worst,
+        "converged": all(r["converged"] for r in rows),
+        "acceptance": chains.acceptance.tolist(),
+        "singular_values": informed.tolist(),
+        "targets_of_jacobian": names,
+        "refused_share_of_prior": problem.refused_share,
+        "draws": int(np.prod(chains.z.shape[:3])),
+        "profile_points": list(PROFILE),
+        "profiles": {i: [float(v) if np.isfinite(v) else None for v in c] for i, c in curves.items()},
+    }
 
 
 def write_table(path: Path, rows: list[Row]) -> None:

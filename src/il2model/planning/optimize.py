@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._version import __version__
-from ..dosing.courses import days_after_the_last_cycle, named_plan
-from ..dosing.regimen import Regimen
 from ..endpoints.registry import CONTRASTS, LIMITS
 from ..errors import InputError, unknown_name
-from ..manifest import manifest
 from ..parameters import ParameterSet, load_parameters
-from ..population.cohort import Cohort
-from ..runs import Executor, Progress, RunOptions, ordered
-from ..simulation.cohort import Task, solve_cohort
-from ..solver.kernel import builtin_kernel
-from ..solver.problem import Floats, SolverOptions
+from ..runs import Executor, Progress, RunOptions
+from ..solver.problem import Floats
 from ..store import BlockStore
 from ..streams import checked_seed
-from ..trial_files import REFERENCE, reference_follow_up
-from ..trials.recipe import parameter_key
+from ..trial_files import reference_follow_up
+from ..trials.recipe import job_of, record_of
 from ..uncertainty.draws import draw
+from .panel import Candidate, Judge, Panel
 from .result import Search
 
 if TYPE_CHECKING:
@@ -34,12 +26,10 @@ if TYPE_CHECKING:
 
 #: Ranges of the search: MIU a day, days on, days of a cycle.
 BOUNDS: Mapping[str, tuple[float, float]] = {"amount": (0.25, 4.0), "days": (1, 10), "every": (14, 42)}
-#: Days of the reference trial: of its follow-up, and of those after its last cycle.
+#: Days of the search: the follow-up of the reference trial.
 UNTIL = reference_follow_up()
-AFTER = days_after_the_last_cycle(named_plan(REFERENCE))
 #: Regimens of a generation.
 GENERATION = 16
-Candidate = tuple[float, int, int]
 
 
 def optimize(
@@ -112,14 +102,12 @@ def optimize(
         "draws": draws,
         "seed": checked_seed(seed),
     }
-    model = builtin_kernel().blueprint.fingerprint
-    key = {"verb": "optimize", "version": __version__, "model": model, "parameters": parameter_key(values)}
-    store = BlockStore(options.folder, key | asked, resume=options.resume)
-    judge = _Judge(
+    store = BlockStore(options.folder, job_of("optimize", values) | asked, resume=options.resume)
+    judge = Judge(
         store=store,
         options=options,
         total=GENERATION * (generations + 1),
-        panel=_Panel(
+        panel=Panel(
             objective=objective,
             limits=tuple(bounds),
             until=float(until),
@@ -133,13 +121,7 @@ def optimize(
     if draws:
         _intervals(frame, judge, draw(values, draws, seed).sets())
     judge.finish()
-    record = manifest(
-        model_hash=model,
-        parameter_hash=values.fingerprint(),
-        parameter_set=values.name,
-        calibrated=values.calibrated,
-        details={"search": asked | {"generations": generations}},
-    )
+    record = record_of(values, {"search": asked | {"generations": generations}})
     search = Search(objective=objective, limits=bounds, table=frame, patients=patients, manifest=record)
     search.save(store)
     return search
@@ -167,7 +149,7 @@ def _check(
 
 
 def _search(
-    judge: _Judge,
+    judge: Judge,
     objective: str,
     limits: Mapping[str, float],
     injections_per_year: float | None,
@@ -223,7 +205,7 @@ def _non_dominated(frame: pd.DataFrame, objective: str) -> list[bool]:
     return [flag for _, flag in sorted(marks)]
 
 
-def _intervals(frame: pd.DataFrame, judge: _Judge, sets: list[ParameterSet]) -> None:
+def _intervals(frame: pd.DataFrame, judge: Judge, sets: list[ParameterSet]) -> None:
     """Add 5 to 95 % over posterior draws to what is not dominated."""
     for name in ("low", "high"):
         frame[name] = np.nan
@@ -232,110 +214,3 @@ def _intervals(frame: pd.DataFrame, judge: _Judge, sets: list[ParameterSet]) -> 
     differences = judge.over_draws(candidates, sets)
     for index, row in zip(shown, differences, strict=True):
         frame.loc[index, ["low", "high"]] = np.nanquantile(row, (0.05, 0.95))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Panel:
-    """The patients that judge regimens, and what they are asked."""
-
-    objective: str
-    limits: tuple[str, ...]
-    until: float
-    patients: int
-    seed: int
-    parameters: ParameterSet
-    workers: int | None
-
-    def __hash__(self) -> int:
-        return hash((self.objective, self.limits, self.until, self.patients, self.seed, self.parameters.fingerprint()))
-
-    def regimen(self, candidate: Candidate) -> Regimen:
-        """Return the cycles that end as long before the follow-up does as those of the reference trial."""
-        amount, days, every = candidate
-        cycles = max(1, int((self.until - AFTER) // every))
-        return Regimen.cyclic(amount=amount, days=min(days, every), every=every, cycles=cycles)
-
-    def seen(self, plan: Regimen) -> tuple[Floats, Mapping[str, Floats]]:
-        """Return what the objective reads of each patient at the end, and his largest limited values."""
-        base = CONTRASTS[self.objective].base
-        # cells are judged over the first cycles, daily: they settle within a few months
-        save = np.unique(np.concatenate([np.arange(0, min(112.0, self.until) + 0.5, 1.0), [self.until]]))
-        cohort, ids = _cohort(self), list(dict.fromkeys([base.observable, *self.limits]))
-        task = Task(
-            kernel=cohort.kernel, plans=[plan], save=save, until=self.until, ids=ids, options=SolverOptions(rtol=1e-4)
-        )
-        which = np.zeros(len(cohort), np.int64)
-        values = solve_cohort(task, cohort.rows, which, RunOptions(workers=self.workers)).values
-        return base.read(save, values[base.observable]), {i: LIMITS[i].read(save, values[i]) for i in self.limits}
-
-
-@lru_cache(maxsize=32)
-def _cohort(panel: _Panel) -> Cohort:
-    return Cohort.sample(panel.patients, panel.seed, parameters=panel.parameters)
-
-
-@lru_cache(maxsize=32)
-def _control(panel: _Panel) -> Floats:
-    return panel.seen(Regimen.named("placebo"))[0]
-
-
-def _judged(question: tuple[_Panel, Candidate]) -> dict[str, float]:
-    """Return the objective, the limited quantities, and how many patients both arms leave out; in any process."""
-    panel, candidate = question
-    contrast, control = CONTRASTS[panel.objective], _control(panel)
-    ends, peaks = panel.seen(panel.regimen(candidate))
-    good = np.isfinite(ends) & np.isfinite(control)
-    if not good.any():
-        return dict.fromkeys((contrast.id, *peaks), float("nan")) | {"left_out": float(len(good))}
-    treated, untreated = (float(contrast.base.summary(x[good])) for x in (ends, control))
-    limited = {i: float(LIMITS[i].summary(x[good])) for i, x in peaks.items()}
-    return {contrast.id: treated - untreated, **limited, "left_out": float((~good).sum())}
-
-
-class _Judge:
-    """Asks the panel, keeps its answers, and counts."""
-
-    def __init__(self, *, panel: _Panel, store: BlockStore, options: RunOptions, total: int) -> None:
-        self.panel, self.store, self.options, self.total, self.done = panel, store, options, total, 0
-
-    def __call__(self, candidate: Candidate) -> dict[str, float]:
-        """Return what the panel says of a regimen."""
-        return self._answers([("regimen", self.panel, candidate)])[0]
-
-    def over_draws(self, candidates: list[Candidate], sets: list[ParameterSet]) -> list[list[float]]:
-        """Return the objective (candidate, draw) among the patients of each parameter draw."""
-        self.done = self.total  # the search may have ended before its last generation
-        self.total += len(candidates) * len(sets)
-        few = max(16, self.panel.patients // 4)
-        panels = [replace(self.panel, limits=(), patients=few, parameters=one) for one in sets]
-        asked = [(f"draw-{k:05d}", p, c) for c in candidates for k, p in enumerate(panels)]
-        values = [answer[self.panel.objective] for answer in self._answers(asked, tell=True)]
-        return [values[k : k + len(sets)] for k in range(0, len(values), len(sets))]
-
-    def tell(self) -> None:
-        """Report one more regimen."""
-        self.done += 1
-        self.options.tell(min(self.done, self.total), self.total)
-
-    def finish(self) -> None:
-        """Report that all is done."""
-        self.options.tell(self.total, self.total)
-
-    def _answers(self, asked: list[tuple[str, _Panel, Candidate]], *, tell: bool = False) -> list[dict[str, float]]:
-        names = [f"{what}-{amount:g}-{days}-{every}" for what, _, (amount, days, every) in asked]
-        blocks = [self.store.get(name) for name in names]
-        questions = [(p, c) for (_, p, c), block in zip(asked, blocks, strict=True) if block is None]
-        results = iter(
-            map(_judged, questions) if self.options.executor is None else ordered(_judged, questions, self.options)
-        )
-        answers = []
-        for name, block in zip(names, blocks, strict=True):
-            if block is None:
-                answer = next(results)
-                self.store.put(name, {"values": np.array(list(answer.values()))}, names=list(answer))
-            else:
-                answer = dict(zip(block.meta["names"], block["values"].tolist(), strict=True))
-            answers.append(answer)
-            if tell:
-                self.tell()
-        return answers

@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._version import __version__
 from ..endpoints.registry import TESTS
 from ..errors import InputError, unknown_name
-from ..manifest import manifest
 from ..parameters import ParameterSet, load_parameters
 from ..runs import Executor, Progress, RunOptions, ordered
-from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
 from ..store import Block, BlockStore
-from ..streams import checked_seed, derived_seed, stream
+from ..streams import checked_seed, stream
 from ..trial_files import REFERENCE
 from ..trials.analysis import COMPUTED, TrialData
 from ..trials.design import TrialDesign
-from ..trials.recipe import PoolRecipe, design_key, forget_pools, parameter_key
+from ..trials.recipe import PoolRecipe, design_key, forget_pools, job_of, recipes_of, record_of
 from ..trials.replicate import draw_trial
 from ..trials.trial import Trial
 from ..uncertainty.draws import draw, source_of
@@ -119,20 +116,14 @@ def power_study(
         "pool": size,
         "hazard_ratio": hazard_ratio,
     }
-    model = builtin_kernel().blueprint.fingerprint
-    key = {"verb": "power", "version": __version__, "model": model, "parameters": parameter_key(values)}
-    store = BlockStore(options.folder, key | facts | {"design": design_key(plan)}, resume=options.resume)
+    key = job_of("power", values) | facts | {"design": design_key(plan)}
+    store = BlockStore(options.folder, key, resume=options.resume)
     recipes = {
-        (c, k): PoolRecipe(
-            design=plan.replace(enrich=cut, trial=None),
-            size=size,
-            seed=derived_seed(seed, "pool", k),
-            parameters=one,
-            hazard_ratio=hazard_ratio,
-            workers=options.workers if executor is None else 1,
-        )
+        (c, k): recipe
         for c, cut in enumerate(cuts)
-        for k, one in enumerate(sets)
+        for k, recipe in enumerate(
+            recipes_of(plan.replace(enrich=cut), sets, size=size, seed=seed, hazard_ratio=hazard_ratio, options=options)
+        )
     }
     tasks = list(_layout(recipes, sizes, endpoints, replicates, seed))
     blocks = _run(tasks, store, options)
@@ -143,13 +134,7 @@ def power_study(
         "refused": refused,
         "patients": pools * size,
     }
-    record = manifest(
-        model_hash=model,
-        parameter_hash=values.fingerprint(),
-        parameter_set=values.name,
-        calibrated=values.calibrated,
-        details={"study": details},
-    )
+    record = record_of(values, {"study": details})
     study = PowerStudy(design=plan, table=table, draws=draws, refused=refused, patients=pools * size, manifest=record)
     study.save(store)
     return study

@@ -9,18 +9,18 @@ import numpy as np
 from ..plotting.panels import COLOURS, STYLES
 from .design import TrialDesign
 from .published import published
+from .replicates import Replicates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .result import TrialResult
 
 #: CSF pNFH that is drawn, pg/mL.
 _SPAN = (300.0, 10_000.0)
 
 
-def trial_figure(result: TrialResult) -> Figure:
+def trial_figure(result: Replicates) -> Figure:
     """Draw four panels: replicates of Kaplan-Meier curves, two strata, hazard ratio against pNFH."""
     from ..plotting.figure import Drawing
 
@@ -41,11 +41,11 @@ def trial_figure(result: TrialResult) -> Figure:
     return figure
 
 
-def _labels(result: TrialResult) -> list[str]:
+def _labels(result: Replicates) -> list[str]:
     return [a.name for a in result.design.arms]
 
 
-def _overall(ax: Axes, result: TrialResult) -> None:
+def _overall(ax: Axes, result: Replicates) -> None:
     for k, name in enumerate(_labels(result)):
         low, middle, high = np.quantile(result.curves[:, k], (0.025, 0.5, 0.975), axis=0)
         ax.fill_between(result.days, low, high, color=COLOURS[k], alpha=0.15, linewidth=0, step="post")
@@ -63,7 +63,7 @@ def _overall(ax: Axes, result: TrialResult) -> None:
                 color=COLOURS[k], va="top", ha="right")  # fmt: skip
 
 
-def _stratum(ax: Axes, result: TrialResult, name: str) -> None:
+def _stratum(ax: Axes, result: Replicates, name: str) -> None:
     for k, label in enumerate(_labels(result)):
         ax.plot(result.days, result.strata[name][k], STYLES[k], color=COLOURS[k], label=label, linewidth=1.4)
     ax.set_ylim(0, 1.02)
@@ -72,7 +72,7 @@ def _stratum(ax: Axes, result: TrialResult, name: str) -> None:
     ax.set_xlabel("days from randomisation")
 
 
-def _ratio(ax: Axes, result: TrialResult) -> None:
+def _ratio(ax: Axes, result: Replicates) -> None:
     x, ratio, _ = result.hr_curve
     ax.semilogx(x, ratio, "o-", color=COLOURS[1], label="model, expected in eighths of the patients")
     _published_ratios(ax, result.design)

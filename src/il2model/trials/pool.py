@@ -103,7 +103,7 @@ def build_pool(
     seed: int = 0,
     parameters: ParameterSet | None = None,
     rtol: float = 1e-4,
-    threads: int | None = None,
+    workers: int | None = None,
     progress: Say | None = None,
 ) -> Pool:
     """Simulate n patients under every arm.
@@ -116,7 +116,7 @@ def build_pool(
     seed : int
     parameters : ParameterSet, optional
     rtol : float
-    threads : int, optional
+    workers : int, optional
         The pool does not depend on it.
     progress : callable, optional
         `progress(done, total)` in patients times arms.
@@ -150,7 +150,7 @@ def build_pool(
         done[key] = k
         if studied := arm.regimen.studied():
             warn_incomplete(studied[1])
-        found = _simulate_arm(arm, cohort, grid, design.follow_up, seed, rtol, threads, report)
+        found = _simulate_arm(arm, cohort, grid, design.follow_up, seed, rtol, workers, report)
         hazard = found["cumulative_hazard"]
         bad |= ~np.isfinite(hazard).all(axis=1)
         hazards.append(hazard)
@@ -172,7 +172,7 @@ def build_pool(
 
 
 def _simulate_arm(
-    arm: Arm, cohort: Cohort, grid: Floats, until: float, seed: int, rtol: float, threads: int | None, progress: Say
+    arm: Arm, cohort: Cohort, grid: Floats, until: float, seed: int, rtol: float, workers: int | None, progress: Say
 ) -> dict[str, Floats]:
     """Return {observable: (patient, time)} of one arm; each pattern of missed doses is a regimen."""
     plan = arm.regimen.until(until)
@@ -181,7 +181,7 @@ def _simulate_arm(
     ids = [*MEASURED, "cumulative_hazard"]
     patterns, which = _patterns(plan, arm.adherence, len(cohort), seed)
     task = Task(kernel=cohort.kernel, plans=patterns, save=grid, until=until, ids=ids, options=SolverOptions(rtol=rtol))
-    how = RunOptions(workers=threads, progress=progress)
+    how = RunOptions(workers=workers, progress=progress)
     return dict(solve_cohort(task, cohort.rows, which, how).values)
 
 

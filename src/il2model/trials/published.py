@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..endpoints.registry import RESULTS
 from ..solver.problem import Floats
 from .design import TrialDesign
+from .replicates import Replicates
 from .reported import Reported
-
-if TYPE_CHECKING:
-    from .result import TrialResult
 
 
 def published(design: TrialDesign, analysis: str) -> tuple[float, float, float] | None:
@@ -60,7 +58,7 @@ def baseline_rows(covariates: Mapping[str, Floats], design: TrialDesign) -> list
     return rows
 
 
-def comparison(result: TrialResult) -> list[dict[str, Any]]:
+def comparison(result: Replicates) -> list[dict[str, Any]]:
     """Return a row per analysis; what the design's trial published stands beside it."""
     known = (id for id, r in RESULTS.items() if r.listed)
     names = dict.fromkeys((*known, *_reported(result.design)))
@@ -69,7 +67,7 @@ def comparison(result: TrialResult) -> list[dict[str, Any]]:
     return [_compared(result, name) for name in order if name in result.names]
 
 
-def _compared(result: TrialResult, name: str) -> dict[str, Any]:
+def _compared(result: Replicates, name: str) -> dict[str, Any]:
     """Return the row of one analysis."""
     scale = np.exp if name in RESULTS and RESULTS[name].log else np.asarray
     values = scale(result[name])

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
+from .._version import __version__
 from ..errors import InputError
+from ..manifest import manifest
 from ..parameters import ParameterSet
 from ..plain import plain
+from ..runs import RunOptions
+from ..solver.kernel import builtin_kernel
 from ..store import digest
+from ..streams import derived_seed
 from .design import TrialDesign
 from .pool import Pool, build_pool
 
@@ -61,6 +68,46 @@ class PoolRecipe:
         return self.base() if self.hazard_ratio is None else self.base().with_hazard_ratio(self.hazard_ratio)
 
 
+def recipes_of(
+    design: TrialDesign,
+    sets: Sequence[ParameterSet],
+    *,
+    size: int,
+    seed: int,
+    hazard_ratio: float | None,
+    options: RunOptions,
+) -> list[PoolRecipe]:
+    """Return the recipe of each parameter draw; its patients are its own: the pool's seed goes with the draw."""
+    return [
+        PoolRecipe(
+            design=design.replace(trial=None),
+            size=size,
+            seed=derived_seed(seed, "pool", k),
+            parameters=one,
+            hazard_ratio=hazard_ratio,
+            workers=options.workers if options.executor is None else 1,
+        )
+        for k, one in enumerate(sets)
+    ]
+
+
+def job_of(verb: str, values: ParameterSet) -> dict[str, str]:
+    """Return what every run of virtual trials depends on: the verb, the version, the model and the parameters."""
+    model = builtin_kernel().blueprint.fingerprint
+    return {"verb": verb, "version": __version__, "model": model, "parameters": parameter_key(values)}
+
+
+def record_of(values: ParameterSet, details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest of a run with the built-in model."""
+    return manifest(
+        model_hash=builtin_kernel().blueprint.fingerprint,
+        parameter_hash=values.fingerprint(),
+        parameter_set=values.name,
+        calibrated=values.calibrated,
+        details=details,
+    )
+
+
 def design_key(design: TrialDesign) -> object:
     """Return what replicates of a design depend on, as plain data: not what was published beside it."""
     return plain(design, leave_out=("trial",), told_apart=True)
@@ -87,7 +134,7 @@ class _Keyed:
 @lru_cache(maxsize=2)
 def _made(keyed: _Keyed) -> Pool:
     r = keyed.recipe
-    return build_pool(r.design, r.size, seed=r.seed, parameters=r.parameters, threads=r.workers)
+    return build_pool(r.design, r.size, seed=r.seed, parameters=r.parameters, workers=r.workers)
 
 
 def forget_pools() -> None:

@@ -1,123 +1,28 @@
-"""The replicates of a trial: a value with its table, its curves and what they leave out."""
+"""The result of a trial: its replicates, beside what was published."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..endpoints.registry import TESTS
-from ..errors import unknown_name
-from ..solver.problem import Floats
-from ..values import same_fields
-from .design import TrialDesign
+from .published import baseline_rows, comparison
+from .replicates import Replicates
+from .stored import loaded
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-#: Tests by their p.
-_BY_P = {test.p: test for test in TESTS.values()}
-
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class TrialResult:
-    """Replicates of a trial, and of the same trial without an effect.
-
-    `result["all"]` is a column of the replicates.
-
-    Parameters
-    ----------
-    design : TrialDesign
-    names : tuple of str
-        Columns of `table` and `null`: ln HR by analysis, shares dead, tests, changes.
-    table, null : (replicate, name)
-    days : (day,)
-    curves : (replicate, arm, day)
-        Kaplan-Meier estimates on `days`.
-    strata : {stratum: (arm, day)}
-        Expected survival of the pool, overall and by CSF pNFH.
-    hr_curve : (3, bin)
-        CSF pNFH, expected HR of its bin, patients in the bin.
-    refused, patients : int
-        Virtual patients whose run failed, who are in no replicate; of how many.
-    covariates : {name: (patient,)}
-        Of the virtual patients (of the first parameter set).
-    manifest : mapping
-    """
-
-    design: TrialDesign
-    names: tuple[str, ...]
-    table: Floats
-    null: Floats
-    days: Floats
-    curves: Floats
-    strata: Mapping[str, Floats]
-    hr_curve: Floats
-    refused: int
-    patients: int
-    covariates: Mapping[str, Floats]
-    manifest: Mapping[str, Any] = field(compare=False)
-
-    def __eq__(self, other: object) -> bool:
-        return same_fields(self, other)
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def __repr__(self) -> str:
-        left_out = f", {self.refused} of {self.patients} virtual patients left out" if self.refused else ""
-        state = "" if self.manifest.get("calibrated") else ", uncalibrated parameters"
-        return f"TrialResult({self.design.name!r}, {len(self)} replicates of {self.design.patients}{left_out}{state})"
+class TrialResult(Replicates):
+    """Replicates of a trial with their summary, figure and folder; see `Replicates` for what they hold."""
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return f"<p><code>{html.escape(repr(self))}</code></p>{notes}{self.summary().to_html()}"
-
-    def _ipython_key_completions_(self) -> list[str]:
-        return list(self.names)
-
-    def __getitem__(self, name: str) -> Floats:
-        """Return one column of the replicates."""
-        return self.table[:, self._column(name)]
-
-    def _column(self, name: str) -> int:
-        if name not in self.names:
-            raise unknown_name("result", name, self.names)
-        return self.names.index(name)
-
-    @property
-    def left_out(self) -> str:
-        """Who is in no replicate, as a sentence; empty if nobody is left out."""
-        if not self.refused:
-            return ""
-        return f"{self.refused} of {self.patients} virtual patients could not be run and are in no replicate."
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader must know: who was left out, and that parameters are not calibrated."""
-        uncalibrated = "" if self.manifest.get("calibrated") else "Uncalibrated parameters."
-        return tuple(note for note in (self.left_out, uncalibrated) if note)
-
-    def quantiles(self, name: str, probabilities: Sequence[float] = (0.025, 0.5, 0.975)) -> Floats:
-        """Return quantiles over the replicates that have an estimate."""
-        return np.asarray(np.nanquantile(self[name], probabilities))
-
-    def power(self, name: str = "log_rank_p") -> tuple[float, float]:
-        """Return the share of replicates with a p below alpha in favour of the arm, and its standard error."""
-        p = self[name] < self.design.alpha
-        if name in _BY_P:
-            p &= _BY_P[name].sign * self[_BY_P[name].statistic] > 0
-        share = float(p.mean())
-        return share, float(np.sqrt(share * (1 - share) / len(p)))
-
-    def type_one_error(self) -> float:
-        """Return the share of replicates without an effect in which the log-rank test rejects."""
-        return float((self.null[:, self._column("log_rank_p")] < self.design.alpha).mean())
 
     def summary(self) -> pd.DataFrame:
         """Return a row per analysis: hazard ratio, median and 95 % of the replicates, published value beside it.
@@ -126,8 +31,6 @@ class TrialResult:
         """
         import pandas as pd
 
-        from .published import comparison
-
         frame = pd.DataFrame(comparison(self)).set_index("analysis")
         frame.attrs["notes"] = self.notes
         return frame
@@ -135,8 +38,6 @@ class TrialResult:
     def baseline(self) -> pd.DataFrame:
         """Return what the virtual patients are like on day 0, published values beside them."""
         import pandas as pd
-
-        from .published import baseline_rows
 
         frame = pd.DataFrame(baseline_rows(self.covariates, self.design)).set_index("name")
         return frame.drop(columns="published") if frame["published"].isna().all() else frame
@@ -156,6 +57,4 @@ class TrialResult:
         InputError
             If the folder holds no trial, a run that is not finished, or a damaged file.
         """
-        from .run import load_trial
-
-        return load_trial(Path(folder))
+        return cls(**loaded(Path(folder)))

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from .._version import __version__
 from ..errors import InputError
-from ..manifest import manifest
 from ..parameters import ParameterSet, load_parameters
-from ..plain import plain, restored
+from ..plain import plain
 from ..runs import Executor, Progress, RunOptions, ordered
-from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
 from ..store import Block, BlockStore
-from ..streams import checked_seed, derived_seed, stream
+from ..streams import checked_seed, stream
 from ..uncertainty.draws import draw, source_of
-from .curves import expected_survival, mean_of_draws, observed_survival, ratio_by_marker
+from .curves import expected_survival, observed_survival, ratio_by_marker
 from .design import TrialDesign
-from .recipe import PoolRecipe, design_key, forget_pools, parameter_key
+from .recipe import PoolRecipe, design_key, forget_pools, job_of, recipes_of, record_of
 from .replicate import analyse, draw_trial
 from .result import TrialResult
+from .stored import GRID, assembled, layout, pool_name
 from .trial import Trial
 
-#: Replicates that one task runs and one file holds.
-BLOCK = 25
 #: Patients of the pool with one parameter set, and with posterior draws.
 POOL, POOL_PER_DRAW = 2000, 256
-GRID = np.arange(0, 3651, 20.0)
 
 
 def run_trial(
@@ -93,38 +85,16 @@ def run_trial(
     sets = [values] if draws is None else draw(values, draws, checked_seed(seed)).sets()
     size = pool if pool is not None else (POOL if draws is None else POOL_PER_DRAW)
     facts = {"seed": checked_seed(seed), "draws": draws, "pool": size, "hazard_ratio": hazard_ratio}
-    model = builtin_kernel().blueprint.fingerprint
-    key = {"verb": "trial", "version": __version__, "model": model, "parameters": parameter_key(values)}
-    store = BlockStore(options.folder, key | facts | {"design": design_key(plan)}, resume=options.resume)
-    # the patients of a draw are its own: the pool's seed goes with the draw
-    recipes = [
-        PoolRecipe(
-            design=plan.replace(trial=None),
-            size=size,
-            seed=derived_seed(seed, "pool", k),
-            parameters=one,
-            hazard_ratio=hazard_ratio,
-            workers=options.workers if executor is None else 1,
-        )
-        for k, one in enumerate(sets)
-    ]
+    key = job_of("trial", values) | facts | {"design": design_key(plan)}
+    store = BlockStore(options.folder, key, resume=options.resume)
+    recipes = recipes_of(plan, sets, size=size, seed=seed, hazard_ratio=hazard_ratio, options=options)
     blocks = _run(recipes, replicates, seed, store, options)
-    record = manifest(
-        model_hash=model,
-        parameter_hash=values.fingerprint(),
-        parameter_set=values.name,
-        calibrated=values.calibrated,
-        details={
-            "trial": plan.name,
-            "replicates": replicates,
-            **facts,
-            "drawn_from": None if draws is None else source_of(values),
-            "design": design_key(plan),
-        },
-    )
+    drawn = {"drawn_from": None if draws is None else source_of(values)}
+    details = {"trial": plan.name, "replicates": replicates, **facts, **drawn, "design": design_key(plan)}
+    record = record_of(values, details)
     store.write("design.json", plain(plan))
     store.write("manifest.json", record)
-    return _assembled(blocks, record, plan)
+    return TrialResult(**assembled(blocks, record, plan))
 
 
 def _check(replicates: int, pool: int | None, hazard_ratio: float | None) -> None:
@@ -147,17 +117,6 @@ class _Task:
     pool_name: str | None
 
 
-def _pool_name(number: int) -> str:
-    return f"pool-{number:05d}"
-
-
-def _layout(number: int, draws: int, replicates: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield the blocks of a draw, one at least; a name holds the same replicates however many there are."""
-    mine = tuple(range(number, replicates, draws))
-    for first in range(0, max(len(mine), 1), BLOCK):
-        yield f"replicates-{number:05d}-{first:07d}", mine[first : first + BLOCK]
-
-
 def _run(
     recipes: list[PoolRecipe], replicates: int, seed: int, store: BlockStore, options: RunOptions
 ) -> dict[str, Block]:
@@ -165,10 +124,10 @@ def _run(
     blocks: dict[str, Block] = {}
     tasks: list[_Task] = []
     for number, recipe in enumerate(recipes):
-        pool: str | None = _pool_name(number)
-        if (block := store.get(_pool_name(number))) is not None:
-            blocks[_pool_name(number)], pool = block, None
-        for name, wanted in _layout(number, len(recipes), replicates):
+        pool: str | None = pool_name(number)
+        if (block := store.get(pool_name(number))) is not None:
+            blocks[pool_name(number)], pool = block, None
+        for name, wanted in layout(number, len(recipes), replicates):
             if (block := store.get(name)) is not None:
                 blocks[name] = block
                 wanted = wanted[len(block["table"]) :]
@@ -223,50 +182,3 @@ def _work(task: _Task) -> dict[str, Block]:
 
 def _columns(rows: list[dict[str, float]], names: list[str]) -> Floats:
     return np.array([[row[n] for n in names] for row in rows])
-
-
-def _assembled(blocks: Mapping[str, Block], record: Mapping[str, Any], design: TrialDesign) -> TrialResult:
-    """Put the replicates in their order."""
-    replicates, draws = record["replicates"], record["draws"] or 1
-    pools = [blocks[_pool_name(k)] for k in range(draws)]
-    first = blocks[next(_layout(0, draws, replicates))[0]]
-    parts = {n: np.empty((replicates, *first[n].shape[1:])) for n in ("table", "null", "curves")}
-    for number in range(draws):
-        for name, wanted in _layout(number, draws, replicates):
-            if wanted:
-                for part, array in parts.items():
-                    array[list(wanted)] = blocks[name][part][: len(wanted)]
-    names = pools[0].meta["strata"]
-    strata = {name: np.mean([p["strata"][k] for p in pools], axis=0) for k, name in enumerate(names)}
-    prefix = "covariate."
-    return TrialResult(
-        design=design,
-        names=tuple(first.meta["names"]),
-        **parts,
-        days=GRID[design.follow_up >= GRID],
-        strata=strata,
-        hr_curve=mean_of_draws([p["hr_curve"] for p in pools]),
-        refused=sum(p.meta["refused"] for p in pools),
-        patients=draws * record["pool"],
-        covariates={n.removeprefix(prefix): a for n, a in pools[0].arrays.items() if n.startswith(prefix)},
-        manifest=record,
-    )
-
-
-def load_trial(folder: Path) -> TrialResult:
-    """Return the result that a finished run left in its folder; see `TrialResult.load`."""
-    store = BlockStore.opened(folder, "trial")
-    try:
-        record = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
-        design = restored(json.loads((folder / "design.json").read_text(encoding="utf8")))
-        names = [_pool_name(k) for k in range(record["draws"] or 1)]
-        for number in range(len(names)):
-            names += [name for name, wanted in _layout(number, record["draws"] or 1, record["replicates"]) if wanted]
-    except FileNotFoundError:
-        raise InputError(f"The trial in {folder} is not finished; run_trial goes on with it.") from None
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"The manifest or the design in {folder} is damaged; run_trial writes them again.") from None
-    blocks = {name: block for name in names if (block := store.get(name)) is not None}
-    if len(blocks) < len(names):
-        raise InputError(f"The trial in {folder} is not finished; run_trial goes on with it.")
-    return _assembled(blocks, record, design)

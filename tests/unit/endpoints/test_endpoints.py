@@ -163,12 +163,12 @@ def test_the_lists_name_what_the_verbs_take():
 
 def test_a_search_leaves_a_failed_patient_out_of_both_arms_and_says_so(monkeypatch):
     from il2model import optimize
-    from il2model.planning import optimize as module
+    from il2model.planning.panel import Panel
 
     arguments = {"patients": 6, "generations": 1, "draws": 0, "until": 200.0, "seed": 3}
     whole = optimize(**arguments).table
     assert (whole["left_out"] == 0).all()
-    seen = module._Panel.seen
+    seen = Panel.seen
 
     def without_one(self, plan):
         ends, peaks = seen(self, plan)
@@ -176,13 +176,13 @@ def test_a_search_leaves_a_failed_patient_out_of_both_arms_and_says_so(monkeypat
             ends = np.where(np.arange(len(ends)) == 0, np.nan, ends)
         return ends, peaks
 
-    monkeypatch.setattr(module._Panel, "seen", without_one)
-    some = module.optimize(**arguments).table
+    monkeypatch.setattr(Panel, "seen", without_one)
+    some = optimize(**arguments).table
     assert (some["left_out"] == 1).all()
     assert np.isfinite(some["survival_difference"]).all()
     row = some.iloc[-1]
     candidate = (float(row["amount"]), int(row["days"]), int(row["every"]))
-    panel = module._Panel(
+    panel = Panel(
         objective="survival_difference",
         limits=(),
         until=200.0,

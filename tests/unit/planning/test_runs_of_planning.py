@@ -14,7 +14,7 @@ import pytest
 
 import il2model as il2
 from il2model.errors import InputError
-from il2model.planning import optimize as optimizing
+from il2model.planning import panel
 from il2model.planning.result import PowerStudy, Search
 from il2model.trials import recipe
 
@@ -50,7 +50,7 @@ def test_a_stored_run_loads_and_runs_nothing_again(verb, kind, tmp_path, monkeyp
     with pytest.raises(InputError, match="holds results already"):
         run(verb, folder=tmp_path, resume=False)
     monkeypatch.setattr(recipe, "build_pool", None)
-    monkeypatch.setattr(optimizing, "solve_cohort", None)
+    monkeypatch.setattr(panel, "solve_cohort", None)
     assert run(verb, folder=tmp_path) == whole(verb)
     other = "optimize" if verb == "power" else "power"
     with pytest.raises(InputError, match="holds another job"):

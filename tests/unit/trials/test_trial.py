@@ -138,8 +138,8 @@ def test_the_joint_rank_orders_survivors_above_the_dead():
 
 def test_a_pool_is_the_same_for_any_threads_and_its_treated_live_longer():
     design = TrialDesign.named("mirocals")
-    one = build_pool(design, 40, seed=3, threads=1)
-    two = build_pool(design, 40, seed=3, threads=2)
+    one = build_pool(design, 40, seed=3, workers=1)
+    two = build_pool(design, 40, seed=3, workers=2)
     assert np.array_equal(one.hazard, two.hazard)
     assert np.array_equal(one.hazard, small_pool().hazard[:, :40])
     assert one.hazard[1, :, -1].mean() < one.hazard[0, :, -1].mean()
@@ -217,8 +217,8 @@ def test_the_command_says_where_published_figures_fall(tmp_path, capsys):
     assert found["dead_640"]["placebo"]["published"] == pytest.approx(49 / 110)
     for name in ("index.html", "summary.csv", "replicates.nc", "trial.png", "manifest.json"):
         assert (folder / name).exists()
-    assert main([*command, "-o", str(folder)]) == 2
-    assert main([*command, "-o", str(folder), "--resume"]) == 0
+    assert main([*command, "-o", str(folder), "--no-resume"]) == 2
+    assert main([*command, "-o", str(folder)]) == 0
     assert json.loads(capsys.readouterr().out)["all"] == found["all"]
     assert main(["trial", "mirocals", "--size", "1"]) == 2
 
