@@ -27,6 +27,8 @@ _HOMES = {
     "Solution": "simulation.solution",
     "SolverOptions": "solver.problem",
     "Status": "solver.problem",
+    "PowerStudy": "planning.result",
+    "Search": "planning.result",
     "StudyResult": "sensitivity.results",
     "Trial": "trials.trial",
     "TrialDesign": "trials.design",
@@ -64,6 +66,8 @@ if TYPE_CHECKING:
     from .parameters import load_parameters as load_parameters
     from .planning.optimize import optimize as optimize
     from .planning.power import power_study as power_study
+    from .planning.result import PowerStudy as PowerStudy
+    from .planning.result import Search as Search
     from .population.cohort import Cohort as Cohort
     from .sensitivity.results import StudyResult as StudyResult
     from .sensitivity.run import run_study as run_study

@@ -246,8 +246,14 @@ def _bar(label: str) -> Iterator[tuple[Progress, Callable[[str], None]]]:
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-               TextColumn("left"), TimeRemainingColumn())  # fmt: skip
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     with Bars(*columns, console=console) as bars:
         task = bars.add_task(label, total=None)
         begun = False

@@ -18,13 +18,17 @@ def design_hash(problem: Problem) -> str:
     shipped = load_targets().arms
     arms = {a: problem.simulator.arms[a].doses for t in problem.fitted for a in t.arms}
     parts = [
-        problem.simulator.kernel.blueprint.fingerprint, repr(_numbers(problem)),
-        repr(problem.simulator.size), repr(published), repr(changed), repr(problem.coordinates),
+        problem.simulator.kernel.blueprint.fingerprint,
+        repr(_numbers(problem)),
+        repr(problem.simulator.size),
+        repr(published),
+        repr(changed),
+        repr(problem.coordinates),
         *(repr((j.members, j.correlation.tolist(), j.given, j.given_correlation)) for j in joints),
         *(repr(problem.map.priors[i]) for i in problem.map.ids),
         *(digest(e.values.tobytes(), digits=64) for e in problem.earlier),
         *(repr((a, doses)) for a, doses in arms.items() if a not in shipped or doses != shipped[a].doses),
-    ]  # fmt: skip
+    ]
     return digest(*parts)
 
 

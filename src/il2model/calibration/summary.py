@@ -39,10 +39,11 @@ def summarise(problem: Problem, chains: Chains, effort: Effort, options: Sampler
         table, prior_only = with_prior_only(problem, table, options.seed)
     ids = tuple(table)
     units = tuple(
-        problem.targets.nuisances[i].unit if i in problem.targets.nuisances
+        problem.targets.nuisances[i].unit
+        if i in problem.targets.nuisances
         else problem.simulator.parameters.record(i).unit
         for i in ids
-    )  # fmt: skip
+    )
     values = np.stack([table[i] for i in ids], axis=-1).reshape(ensembles, len(keep), -1)
     record = manifest(
         model_hash=problem.simulator.kernel.blueprint.fingerprint,
@@ -50,10 +51,15 @@ def summarise(problem: Problem, chains: Chains, effort: Effort, options: Sampler
         parameter_set="prior",
         calibrated=False,
         details={
-            "stage": problem.stage, "effort": effort.name, "seed": options.seed, "size": asdict(effort.size),
-            "sampler": asdict(options), "design_hash": design_hash(problem), "structure": problem.structure.name,
+            "stage": problem.stage,
+            "effort": effort.name,
+            "seed": options.seed,
+            "size": asdict(effort.size),
+            "sampler": asdict(options),
+            "design_hash": design_hash(problem),
+            "structure": problem.structure.name,
         },
-    )  # fmt: skip
+    )
     # the file must be the same for the same seed: no command line in it
     record |= {
         "command": f"il2model calibrate {problem.stage}",

@@ -79,17 +79,31 @@ def target_rows(
             low, high = np.nanquantile(after, (0.025, 0.975))
             rows.append(
                 {
-                    "id": id, "trial": t.trial, "endpoint": t.endpoint, "arm": " ".join(t.arms),
-                    "day": "" if t.day is None else t.day, "unit": t.unit, "log": t.log, "form": t.form,
-                    "published": estimate, "se": t.se, "weight": t.weight, "n": t.n or "", "use": t.use,
-                    "status": t.status, "spread_status": t.spread_status, "source": t.source,
-                    "optimum": float(top[0]), "posterior_median": float(np.nanmedian(after)),
-                    "posterior_q025": float(low), "posterior_q975": float(high),
+                    "id": id,
+                    "trial": t.trial,
+                    "endpoint": t.endpoint,
+                    "arm": " ".join(t.arms),
+                    "day": "" if t.day is None else t.day,
+                    "unit": t.unit,
+                    "log": t.log,
+                    "form": t.form,
+                    "published": estimate,
+                    "se": t.se,
+                    "weight": t.weight,
+                    "n": t.n or "",
+                    "use": t.use,
+                    "status": t.status,
+                    "spread_status": t.spread_status,
+                    "source": t.source,
+                    "optimum": float(top[0]),
+                    "posterior_median": float(np.nanmedian(after)),
+                    "posterior_q025": float(low),
+                    "posterior_q975": float(high),
                     "prior_q025": float(np.nanquantile(prior, 0.025)),
                     "prior_q975": float(np.nanquantile(prior, 0.975)),
                     "distance_in_se": _distance(t, estimate, float(np.nanmedian(after))),
                 }
-            )  # fmt: skip
+            )
     return rows
 
 

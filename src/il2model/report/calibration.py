@@ -15,6 +15,7 @@ from ..calibration.self_test import RANKED
 from ..endpoints import STAGES
 from ..errors import InputError
 from ..plotting.forest import forest, histograms, profiles
+from ..store import write_atomic
 from ..trial_files import REFERENCE
 from ..trials.design import TrialDesign
 from .embed import embedded
@@ -80,7 +81,7 @@ def write_report(folder: Path, page: Path, say: Callable[[str], None] = lambda t
         **others,
     )
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(html, encoding="utf8")
+    write_atomic(page, html)
     return page
 
 

@@ -16,6 +16,7 @@ from ..endpoints.panels import DISEASE, FIRST_DAYS, IMMUNE
 from ..endpoints.registry import ENDPOINTS
 from ..plotting import panels
 from ..simulation.solution import Solution
+from ..store import write_atomic, write_json
 from ..trials.trial import Trial
 from .embed import embedded
 
@@ -101,7 +102,7 @@ def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None
         arms[trial] = run_trial_arms(published)
         for label, solution in arms[trial].items():
             stem = f"{trial}-{label.replace(' ', '').lower()}"
-            solution.to_xarray().to_netcdf(folder / f"{stem}.nc", engine="scipy")
+            write_atomic(folder / f"{stem}.nc", bytes(solution.to_xarray().to_netcdf(engine="scipy")))
             solution.to_dataframe([*IMMUNE, *DISEASE]).to_csv(folder / f"{stem}.csv", float_format="%.8g")
     some = list(arms[TRIALS[-1]].values())[-1]
     note = "one typical patient per arm, not a cohort" + ("" if some.calibrated else "; uncalibrated parameters")
@@ -126,7 +127,7 @@ def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None
         regimens=[(t.name, label, str(plan)) for t in trials.values() for label, plan in t.arms.items()],
         manifest=json.dumps(dict(some.manifest), indent=1),
     )
-    page.write_text(html, encoding="utf8")
-    (folder / "manifest.json").write_text(json.dumps(dict(some.manifest), indent=1) + "\n", encoding="utf8")
+    write_atomic(page, html)
+    write_json(folder / "manifest.json", dict(some.manifest))
     progress(f"wrote {len(list(folder.iterdir()))} files to {folder}")
     return page

@@ -9,6 +9,7 @@ from pathlib import Path
 from .._version import __version__
 from ..sensitivity.results import StudyResult
 from ..solver.problem import Floats
+from ..store import write_atomic
 from . import study_figures as figures
 from .calibration import short
 from .study_figures import Section, label, looked_at, order
@@ -46,7 +47,7 @@ def write_sensitivity(
         calibrated=first.values.calibrated,
     )
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(html, encoding="utf8")
+    write_atomic(page, html)
     return page
 
 

@@ -59,8 +59,16 @@ def _overall(ax: Axes, result: Replicates) -> None:
     for k, arm in enumerate(result.design.arms):
         expected = np.interp(marks, result.days, result.strata["all"][k])
         text = "   ".join(f"{arm.size * s:.0f}" for s in expected)
-        ax.text(1.0, 0.10 - 0.06 * k, f"expected at risk, {arm.name}: {text}", transform=ax.transAxes, fontsize=7,
-                color=COLOURS[k], va="top", ha="right")  # fmt: skip
+        ax.text(
+            1.0,
+            0.10 - 0.06 * k,
+            f"expected at risk, {arm.name}: {text}",
+            transform=ax.transAxes,
+            fontsize=7,
+            color=COLOURS[k],
+            va="top",
+            ha="right",
+        )
 
 
 def _stratum(ax: Axes, result: Replicates, name: str) -> None:

@@ -160,15 +160,22 @@ def build_pool(
     if not good.any():
         raise SimulationError("Every virtual patient of the trial failed.")
     covariates = {
-        "csf_pnfh": cohort["csf_pnfh_untreated"], "age": cohort["age"], "male": cohort["male"],
-        "bulbar": cohort["bulbar"], "alsfrs_r": cohort.baseline["alsfrs_r"], "svc": cohort.baseline["svc"],
+        "csf_pnfh": cohort["csf_pnfh_untreated"],
+        "age": cohort["age"],
+        "male": cohort["male"],
+        "bulbar": cohort["bulbar"],
+        "alsfrs_r": cohort.baseline["alsfrs_r"],
+        "svc": cohort.baseline["svc"],
         "plasma_nfl": cohort["plasma_nfl_untreated"],
         "months_since_onset": (cohort["onset_to_screening"] + cohort["run_in"]) / 30.4375,
-    }  # fmt: skip
+    }
     return Pool(
-        grid, np.stack(hazards)[:, good], {i: np.stack([m[i] for m in markers])[:, good] for i in MEASURED},
-        {k: np.asarray(v)[good] for k, v in covariates.items()}, int(bad.sum()),
-    )  # fmt: skip
+        grid,
+        np.stack(hazards)[:, good],
+        {i: np.stack([m[i] for m in markers])[:, good] for i in MEASURED},
+        {k: np.asarray(v)[good] for k, v in covariates.items()},
+        int(bad.sum()),
+    )
 
 
 def _simulate_arm(

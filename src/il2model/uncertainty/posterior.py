@@ -126,10 +126,16 @@ class Posterior:
             return tuple(json.loads(data.attrs[key]))
 
         return cls(
-            data.attrs["fit"], listed("parameters"), listed("units"), data["value"].values, data["z"].values,
-            listed("z_names"), data["log_posterior"].values, listed("prior_only"),
+            data.attrs["fit"],
+            listed("parameters"),
+            listed("units"),
+            data["value"].values,
+            data["z"].values,
+            listed("z_names"),
+            data["log_posterior"].values,
+            listed("prior_only"),
             json.loads(data.attrs["manifest"]),
-        )  # fmt: skip
+        )
 
 
 def stored(fit: str = "mirocals") -> bool:
