@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from .dosing.regimen import Regimen
-from .errors import InputError, warn_incomplete
+from .errors import InputError, SimulationError, warn_incomplete
 from .parameters import ParameterSet, load_parameters
-from .population.cohort import Cohort
-from .request import Request, Times, Values, daily, end_of, folder_of, kernel_for, plan_of, report_failures, values_of
+from .request import Request, Times, Values, daily, end_of, kernel_for, plan_of, run_options, values_of
 from .request import save_times as save_times
 from .simulation.solution import Solution
 from .solver.kernel import Kernel, builtin_kernel
-from .solver.problem import SolverOptions
-from .uncertainty.draws import draw
+from .solver.problem import SolverOptions, Status
 
 if TYPE_CHECKING:
     from .model.assembly import Model
+    from .population.cohort import Cohort
     from .runs import Executor, Progress
     from .simulation.cohort import Cancel
     from .simulation.sensitivities import Sensitivities
@@ -171,7 +170,8 @@ def simulate(
         keywords = dict(locals())
         keywords.pop("regimen")
         keywords.pop("folder")
-        return [simulate(r, folder=folder_of(folder, i), **keywords) for i, r in enumerate(regimen)]
+        folders = [None if folder is None else Path(folder) / str(i) for i in range(len(regimen))]
+        return [simulate(r, folder=place, **keywords) for r, place in zip(regimen, folders, strict=True)]
     if cohort is None and (summary or folder is not None):
         raise InputError("folder and summary are for a cohort; give cohort=Cohort.sample(...).")
     kernel = kernel_for(model, cohort)
@@ -193,17 +193,28 @@ def simulate(
         observables=observables,
     )
     if cohort is not None:
-        from .runs import RunOptions
-
-        how = RunOptions(folder=folder_of(folder), resume=resume, workers=workers, executor=executor, progress=progress)
+        how = run_options(folder, resume, workers, executor, progress)
         solution = request.cohort(cohort, how, summary, cancel)
-    elif isinstance(values, ParameterSet) and draws is not None:
-        drawn = draw(values, draws, seed, kernel=kernel)
-        solution = request.rows(drawn.rows(kernel), "draws", draws=draws, seed=seed, drawn_from=drawn.source)
     else:
-        solution = request.patient()
-    report_failures(solution, raise_on_failure)
+        solution = request.patient() if draws is None else request.drawn(draws, seed)
+    _report_failures(solution, raise_on_failure)
     return solution
+
+
+def _report_failures(solution: Solution, raise_on_failure: bool) -> None:
+    """Raise if everything failed; warn each time something did.
+
+    Raises
+    ------
+    SimulationError
+    """
+    failed = [text for s, text in solution.messages.items() if solution.status[s] != Status.CANCELLED]
+    if not failed:
+        return
+    total = len(solution.status)
+    if len(failed) == total and raise_on_failure:
+        raise SimulationError(failed[0])
+    warn_incomplete(f"{len(failed)} of {total} subjects or draws failed; the first: {failed[0]}")
 
 
 def check_parameters(folder: str | None = None) -> tuple[int, list[str]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]], note: str = "") -> str:
     """Return a title, a note and a table as HTML; every text is escaped."""
+    from html import escape
 
     def line(cells: Iterable[object], tag: str) -> str:
         return "<tr>" + "".join(f"<{tag}>{escape(str(c))}</{tag}>" for c in cells) + "</tr>"

@@ -11,22 +11,21 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from .dosing.regimen import Regimen
-from .errors import InputError, SimulationError, warn_incomplete
+from .errors import InputError
 from .manifest import manifest
 from .parameters import ParameterSet, load_parameters
-from .population.cohort import Cohort
 from .simulation.run import Courses, solve
 from .simulation.solution import Solution
 from .simulation.summary import RunningSummary
 from .solver.kernel import Kernel, builtin_kernel, kernel_of
 from .solver.problem import Floats, SolverOptions, Status
-from .store import digest
 from .trial_files import REFERENCE
 from .units import to_float
 
 if TYPE_CHECKING:
     from .model.assembly import Model
-    from .runs import RunOptions
+    from .population.cohort import Cohort
+    from .runs import Executor, Progress, RunOptions
     from .simulation.cohort import Cancel
 
 #: One time or several, day or with a unit.
@@ -136,6 +135,16 @@ def values_of(parameters: Values | None, cohort: Cohort | None, draws: int | Non
     return values
 
 
+def run_options(
+    folder: str | Path | None, resume: bool, workers: int | None, executor: Executor | None, progress: Progress | None
+) -> RunOptions:
+    """Return the options of a long run, checked."""
+    from .runs import RunOptions
+
+    place = None if folder is None else Path(folder)
+    return RunOptions(folder=place, resume=resume, workers=workers, executor=executor, progress=progress)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """One simulation, checked.
@@ -182,6 +191,14 @@ class Request:
             precision=self.precision,
         )
         return self._solution(found, kind, details)
+
+    def drawn(self, draws: int, seed: int) -> Solution:
+        """Run draws of the parameters."""
+        from .uncertainty.draws import draw
+
+        assert isinstance(self.values, ParameterSet)
+        some = draw(self.values, draws, seed, kernel=self.kernel)
+        return self.rows(some.rows(self.kernel), "draws", draws=draws, seed=seed, drawn_from=some.source)
 
     def cohort(self, cohort: Cohort, how: RunOptions, summary: bool, cancel: Cancel | None) -> Solution:
         """Run a cohort in blocks: kept in memory, in a folder, or as running summaries."""
@@ -242,6 +259,8 @@ class Request:
         if isinstance(values, ParameterSet):
             hash, name, calibrated = values.fingerprint(), values.name, values.calibrated
         else:
+            from .store import digest
+
             text = repr(sorted((i, str(v)) for i, v in values.items()))
             hash, name, calibrated = digest(text), "given as numbers", False
         record = manifest(
@@ -275,26 +294,3 @@ class Request:
             which=np.zeros(len(found.status), np.int64),
             manifest=record,
         )
-
-
-def report_failures(solution: Solution, raise_on_failure: bool) -> None:
-    """Raise if everything failed; warn each time something did.
-
-    Raises
-    ------
-    SimulationError
-    """
-    failed = [text for s, text in solution.messages.items() if solution.status[s] != Status.CANCELLED]
-    if not failed:
-        return
-    total = len(solution.status)
-    if len(failed) == total and raise_on_failure:
-        raise SimulationError(failed[0])
-    warn_incomplete(f"{len(failed)} of {total} subjects or draws failed; the first: {failed[0]}")
-
-
-def folder_of(folder: str | Path | None, number: int | None = None) -> Path | None:
-    """Return the folder of a run, or of one of several regimens."""
-    if folder is None:
-        return None
-    return Path(folder) if number is None else Path(folder) / str(number)

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,7 @@ def write_atomic(path: str | Path, content: Content) -> Path:
         Text is written as UTF-8; a callable gets the open binary stream.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
         with temporary.open("xb") as stream:
             if callable(content):

@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..notebook import table
-from ..store import digest
 from .courses import Plan, daily_doses, named_plan, plan_names
 from .describe import outside_studied, runs_of, sentence
 from .dose import MICROGRAM_PER_MIU, ROUTES, Dose, parse_amount, parse_time
-from .records import doses_from_records
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -124,6 +122,8 @@ class Regimen:
         InputError
             With the row and column that cannot be used.
         """
+        from .records import doses_from_records
+
         doses, resets, length = doses_from_records(frame)
         return cls(doses, name, length, resets=resets)
 
@@ -219,6 +219,8 @@ class Regimen:
 
     def fingerprint(self) -> str:
         """Return a hash of all that the regimen holds: equal regimens have one."""
+        from ..store import digest
+
         return digest(repr((self.doses, self.name, self.length, self.riluzole, self.resets)))
 
     def __repr__(self) -> str:

@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from ..errors import unknown_name
 from ..notebook import table
-from ..store import digest
 from ..units import factor
 from .record import Parameter
 
@@ -112,4 +111,6 @@ class ParameterSet(Mapping[str, float]):
 
     def fingerprint(self) -> str:
         """Return a hash of all ids, values and units."""
+        from ..store import digest
+
         return digest(*(f"{i}={v!r} {self.records[i].unit}" for i, v in sorted(self.values_.items())))

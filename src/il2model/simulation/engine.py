@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..errors import unknown_name
 from ..solver.kernel import Kernel
 from ..solver.problem import BatchResult, Problem, SolverOptions
-from ..solver.scipy import METHODS, solve_scipy
 
-ENGINES = ("fast", "plain", "scipy", *(f"scipy-{m.lower()}" for m in METHODS))
+#: SciPy's methods by engine.
+_SCIPY = {"scipy": "LSODA", "scipy-lsoda": "LSODA", "scipy-radau": "Radau", "scipy-bdf": "BDF"}
+ENGINES = ("fast", "plain", *_SCIPY)
 PRECISIONS = ("float64", "float32")
 
 
@@ -28,9 +29,9 @@ def hand_over(
     batch: bool = False,
 ) -> BatchResult:
     """Give a problem to its engine; `batch` takes the lane solver even for one subject."""
-    if engine.startswith("scipy"):
-        name = engine.partition("-")[2] or "lsoda"
-        method = next(m for m in METHODS if m.lower() == name)
-        return solve_scipy(kernel.blueprint, problem, options, method)
+    if engine in _SCIPY:
+        from ..solver.scipy import solve_scipy
+
+        return solve_scipy(kernel.blueprint, problem, options, _SCIPY[engine])
     variant = "single" if precision == "float32" else "batch" if batch or problem.subjects > 1 else "scalar"
     return kernel.solve(problem, options, engine, variant)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..dosing.regimen import Regimen
-from ..endpoints.panels import SHOWN
 from ..errors import InputError, UnitError, unknown_name
 from ..notebook import table
 from ..solver.axis import Item
@@ -227,6 +226,8 @@ class Solution:
 
     # ----------------------------------------------------------------- figures
     def _ids_shown(self) -> list[str]:
+        from ..endpoints.panels import SHOWN  # the registry is not needed to run
+
         return [i for i in SHOWN if i in self] or list(self.keys())[: len(SHOWN)]
 
     def _spread(self, id: str) -> tuple[Floats | None, Floats, Floats | None]:
