@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
+from .display import Progress, log, shown
 from .errors import InputError, SimulationError
 
-#: `progress(done, total)`.
-Progress = Callable[[int, int], None]
+__all__ = ["Executor", "Future", "Progress", "RunOptions", "log", "ordered", "pool", "shown", "worked"]
+
 Kind = Literal["threads", "processes"]
-log = logging.getLogger("il2model")
 T = TypeVar("T")
 R = TypeVar("R")
 _R = TypeVar("_R", covariant=True)
@@ -116,7 +113,7 @@ def _check_writable(folder: Path) -> None:
 
 def ordered(
     function: Callable[[T], R], items: Iterable[T], options: RunOptions, *, kind: Kind = "threads"
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Yield function(item) for each item, in order, while later ones are worked on.
 
     Parameters
@@ -146,6 +143,22 @@ def ordered(
 
 
 @contextmanager
+def worked(
+    function: Callable[[T], R], items: Iterable[T], options: RunOptions, *, kind: Kind | None = None
+) -> Iterator[Iterator[R]]:
+    """Give the results of `ordered`; when the caller leaves, for whatever reason, nothing further is started.
+
+    Without `kind` and without an executor the work is done here, one item after the other: for work that has
+    threads of its own.
+    """
+    if kind is None and options.executor is None:
+        yield map(function, items)
+        return
+    with closing(ordered(function, items, options, kind=kind or "threads")) as results:
+        yield results
+
+
+@contextmanager
 def pool(options: RunOptions, *, kind: Kind = "processes") -> Iterator[tuple[Callable[..., Future[Any]], int]]:
     """Give `submit(f, *args)` and how many tasks to have under way at most; what waits at the end is cancelled."""
     futures: list[Any] = []
@@ -165,11 +178,12 @@ def pool(options: RunOptions, *, kind: Kind = "processes") -> Iterator[tuple[Cal
 
     try:
         yield submit, limit
-    except BrokenProcessPool:
-        raise SimulationError(
-            "A worker process died, perhaps for want of memory; fewer workers need less, and a stored run can go on."
-        ) from None
-    except BaseException:
+    except BaseException as error:
+        # the second is what a Dask cluster says of a task under which several workers died
+        if isinstance(error, BrokenProcessPool) or type(error).__name__ == "KilledWorker":
+            raise SimulationError(
+                "A worker process died, perhaps for want of memory; fewer need less, and a stored run can go on."
+            ) from None
         for process in list((getattr(own, "_processes", None) or {}).values()):
             process.terminate()  # a task may take minutes: do not wait for it
         raise
@@ -207,93 +221,3 @@ def _begin_worker() -> None:
             os._exit(1)
 
         threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def shown(label: str) -> Iterator[Progress]:
-    """Give a progress callback that shows `label`, what is done and the time left on standard error.
-
-    A bar on a terminal, a line at every tenth elsewhere. Messages of the package's log are shown too.
-    For command lines and notebooks; the library itself prints nothing.
-    """
-    level = log.level
-    log.setLevel(logging.INFO)
-    try:
-        with _bar(label) if sys.stderr.isatty() else _lines(label) as (progress, say):
-            handler = _Messages(say)
-            log.addHandler(handler)
-            try:
-                yield progress
-            finally:
-                log.removeHandler(handler)
-    finally:
-        log.setLevel(level)
-
-
-class _Messages(logging.Handler):
-    def __init__(self, say: Callable[[str], None]) -> None:
-        super().__init__()
-        self.say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.say(f"il2model: {record.getMessage()}")
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[tuple[Progress, Callable[[str], None]]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    console = Console(stderr=True, highlight=False)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=console) as bars:
-        task = bars.add_task(label, total=None)
-        begun = False
-
-        def progress(done: int, total: int) -> None:
-            nonlocal begun
-            if begun:
-                bars.update(task, completed=done, total=total)
-            else:  # what was stored already says nothing about the speed
-                bars.reset(task, completed=done, total=total)
-                begun = True
-
-        yield progress, lambda text: console.print(text, markup=False)
-
-
-@contextmanager
-def _lines(label: str) -> Iterator[tuple[Progress, Callable[[str], None]]]:
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
-    start, first, last = time.monotonic(), -1, -1
-
-    def progress(done: int, total: int) -> None:
-        nonlocal start, first, last
-        if first < 0:
-            first, start = done, time.monotonic()
-        tenth = 10 * done // max(total, 1)
-        if tenth == last:
-            return
-        last = tenth
-        left = ""
-        if first < done < total:
-            left = f", {_clock((time.monotonic() - start) * (total - done) / (done - first))} left"
-        say(f"il2model: {label}: {done} of {total}{left}")
-
-    yield progress, say
-
-
-def _clock(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    return f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from il2model.errors import InputError, SimulationError
-from il2model.runs import RunOptions, ordered, pool, shown
+from il2model.runs import RunOptions, ordered, pool, shown, worked
 
 
 def slow_square(k):
@@ -222,3 +222,42 @@ def test_tasks_run_on_a_dask_client():
         assert list(ordered(slow_square, range(70), RunOptions(executor=client))) == [k * k for k in range(70)]
         with pytest.raises(ValueError, match="three"):
             list(ordered(fail_at_three, range(70), RunOptions(executor=client)))
+
+
+def test_an_error_of_the_caller_stops_what_was_submitted():
+    begun = []
+
+    def task(k):
+        begun.append(k)
+        time.sleep(0.02)
+        return k
+
+    def listens(results):
+        for k in results:
+            if k == 1:
+                raise KeyError("the caller's own")
+
+    def run():
+        with worked(task, range(1000), RunOptions(workers=2), kind="threads") as results:
+            listens(results)
+
+    with pytest.raises(KeyError):
+        run()
+    count = len(begun)
+    time.sleep(0.1)
+    assert len(begun) == count < 12
+
+
+def test_a_task_under_which_cluster_workers_die_is_one_sentence():
+    class KilledWorker(Exception):
+        pass
+
+    class Dying:
+        def submit(self, function, *arguments):
+            return self
+
+        def result(self):
+            raise KilledWorker
+
+    with pytest.raises(SimulationError, match="worker process died"):
+        list(ordered(slow_square, range(3), RunOptions(executor=Dying())))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..runs import RunOptions, log, ordered
+from ..runs import RunOptions, log, worked
 from ..solver.problem import Floats
 from ..store import BlockStore
 from .likelihood import LAWS, joint_moments
@@ -160,9 +160,9 @@ def profiles(
     wanted = range(problem.steps, len(names))
     curves = {k: block["profile"] for k in wanted if (block := store.get(f"profile-{names[k]}")) is not None}
     missing = [k for k in wanted if k not in curves]
-    found = ordered(partial(_one_profile, pose, best), missing, run, kind="processes")
-    for k, curve in zip(missing, found, strict=True):
-        curves[k] = curve
-        store.put(f"profile-{names[k]}", {"profile": curve})
-        log.info("profile of %s: %s", names[k], verdict(curve, np.array(PROFILE)))
+    with worked(partial(_one_profile, pose, best), missing, run, kind="processes") as found:
+        for k, curve in zip(missing, found, strict=True):
+            curves[k] = curve
+            store.put(f"profile-{names[k]}", {"profile": curve})
+            log.info("profile of %s: %s", names[k], verdict(curve, np.array(PROFILE)))
     return {names[k]: curves[k] for k in wanted}

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import SimulationError
-from ..runs import RunOptions, log, ordered
+from ..runs import RunOptions, log, ordered, worked
 from ..solver.problem import Floats
 from ..store import Block, BlockStore
 from ..uncertainty.coordinates import sobol_points
@@ -55,12 +55,12 @@ def optimize_stored(
     starts = starting_points(pose(), options)
     blocks = {k: block for k in range(len(starts)) if (block := store.get(f"start-{k}")) is not None}
     missing = [k for k in range(len(starts)) if k not in blocks]
-    climbs = ordered(partial(_climb_from, pose), [starts[k] for k in missing], run, kind="processes")
-    for k, climb in zip(missing, climbs, strict=True):
-        log.info("start %d of %d: log posterior %.3f", k + 1, len(starts), climb.log_posterior)
-        arrays = {"z": climb.z, "log_posterior": np.array(climb.log_posterior)}
-        blocks[k] = Block(arrays=arrays, meta={"evaluations": climb.evaluations})
-        store.put(f"start-{k}", arrays, evaluations=climb.evaluations)
+    with worked(partial(_climb_from, pose), [starts[k] for k in missing], run, kind="processes") as climbs:
+        for k, climb in zip(missing, climbs, strict=True):
+            log.info("start %d of %d: log posterior %.3f", k + 1, len(starts), climb.log_posterior)
+            arrays = {"z": climb.z, "log_posterior": np.array(climb.log_posterior)}
+            blocks[k] = Block(arrays=arrays, meta={"evaluations": climb.evaluations})
+            store.put(f"start-{k}", arrays, evaluations=climb.evaluations)
     found = [
         Climb(z=b["z"], log_posterior=float(b["log_posterior"]), evaluations=b.meta["evaluations"])
         for _, b in sorted(blocks.items())

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runs import Executor, Progress, RunOptions, ordered
+from ..runs import Executor, Progress, RunOptions, worked
 from ..solver.problem import Floats
 from ..streams import fixed_seed, stream
 from .likelihood import LAWS, joint_moments, log_likelihood
@@ -192,9 +192,10 @@ def calibration_of_sampler(
     task = partial(_emulated_rank if emulate else _rank, stage, None if results is None else str(results), seed, size)
     ranks = []
     run = RunOptions(workers=workers, executor=executor, progress=progress)
-    for rank in ordered(task, range(n), run, kind="processes"):
-        ranks.append(rank)
-        run.tell(len(ranks), n)
+    with worked(task, range(n), run, kind="processes") as found:
+        for rank in found:
+            ranks.append(rank)
+            run.tell(len(ranks), n)
     table = np.array(ranks)
     names = Problem.pose(stage, size=size, results=results).coordinates
     bins = (table * 8 // (RANKED + 1)).astype(int)

@@ -13,7 +13,7 @@ from ..dosing.regimen import Regimen
 from ..endpoints.registry import CONTRASTS, LIMITS
 from ..parameters import ParameterSet
 from ..population.cohort import Cohort
-from ..runs import RunOptions, ordered
+from ..runs import RunOptions, worked
 from ..simulation.cohort import Task, solve_cohort
 from ..solver.problem import Floats, SolverOptions
 from ..store import BlockStore
@@ -116,17 +116,15 @@ class Judge:
         names = [f"{what}-{amount:g}-{days}-{every}" for what, _, (amount, days, every) in asked]
         blocks = [self.store.get(name) for name in names]
         questions = [(p, c) for (_, p, c), block in zip(asked, blocks, strict=True) if block is None]
-        results = iter(
-            map(judged, questions) if self.options.executor is None else ordered(judged, questions, self.options)
-        )
         answers = []
-        for name, block in zip(names, blocks, strict=True):
-            if block is None:
-                answer = next(results)
-                self.store.put(name, {"values": np.array(list(answer.values()))}, names=list(answer))
-            else:
-                answer = dict(zip(block.meta["names"], block["values"].tolist(), strict=True))
-            answers.append(answer)
-            if tell:
-                self.tell()
+        with worked(judged, questions, self.options) as results:
+            for name, block in zip(names, blocks, strict=True):
+                if block is None:
+                    answer = next(results)
+                    self.store.put(name, {"values": np.array(list(answer.values()))}, names=list(answer))
+                else:
+                    answer = dict(zip(block.meta["names"], block["values"].tolist(), strict=True))
+                answers.append(answer)
+                if tell:
+                    self.tell()
         return answers

@@ -12,14 +12,14 @@ import numpy as np
 from ..endpoints.registry import TESTS
 from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
-from ..runs import Executor, Progress, RunOptions, ordered
+from ..runs import Executor, Progress, RunOptions, worked
 from ..solver.problem import Floats
 from ..store import Block, BlockStore
 from ..streams import checked_seed, stream
 from ..trial_files import REFERENCE
 from ..trials.analysis import COMPUTED, TrialData
 from ..trials.design import TrialDesign
-from ..trials.recipe import PoolRecipe, design_key, forget_pools, job_of, recipes_of, record_of
+from ..trials.recipe import PoolRecipe, design_key, job_of, pools_forgotten, recipes_of, record_of
 from ..trials.replicate import draw_trial
 from ..trials.trial import Trial
 from ..uncertainty.draws import draw, source_of
@@ -204,15 +204,12 @@ def _run(tasks: list[_Task], store: BlockStore, options: RunOptions) -> dict[str
     total = sum(len(t.replicates) for t in tasks)
     done = total - sum(len(t.replicates) for t in missing)
     options.tell(done, total)
-    results = map(_work, missing) if options.executor is None else ordered(_work, missing, options)
-    try:
+    with worked(_work, missing, options) as results, pools_forgotten():
         for task, block in zip(missing, results, strict=True):
             blocks[task.name] = block
             store.put(task.name, block.arrays, **block.meta)
             done += len(task.replicates)
             options.tell(done, total)
-    finally:
-        forget_pools()
     return blocks
 
 

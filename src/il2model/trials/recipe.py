@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -140,3 +141,12 @@ def _made(keyed: _Keyed) -> Pool:
 def forget_pools() -> None:
     """Let the pools go that this process keeps."""
     _made.cache_clear()
+
+
+@contextmanager
+def pools_forgotten() -> Iterator[None]:
+    """Let the pools go at the end of a run."""
+    try:
+        yield
+    finally:
+        forget_pools()

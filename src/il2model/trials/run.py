@@ -10,14 +10,14 @@ import numpy as np
 from ..errors import InputError
 from ..parameters import ParameterSet, load_parameters
 from ..plain import plain
-from ..runs import Executor, Progress, RunOptions, ordered
+from ..runs import Executor, Progress, RunOptions, worked
 from ..solver.problem import Floats
 from ..store import Block, BlockStore
 from ..streams import checked_seed, stream
 from ..uncertainty.draws import draw, source_of
 from .curves import expected_survival, observed_survival, ratio_by_marker
 from .design import TrialDesign
-from .recipe import PoolRecipe, design_key, forget_pools, job_of, recipes_of, record_of
+from .recipe import PoolRecipe, design_key, job_of, pools_forgotten, recipes_of, record_of
 from .replicate import analyse, draw_trial
 from .result import TrialResult
 from .stored import GRID, assembled, layout, pool_name
@@ -136,16 +136,13 @@ def _run(
             pool = None
     done = replicates - sum(len(t.replicates) for t in tasks)
     options.tell(done, replicates)
-    results = map(_work, tasks) if options.executor is None else ordered(_work, tasks, options)
-    try:
+    with worked(_work, tasks, options) as results, pools_forgotten():
         for task, made in zip(tasks, results, strict=True):
             for name, block in made.items():
                 blocks[name] = _joined(blocks[name], block) if name in blocks else block
                 store.put(name, blocks[name].arrays, **blocks[name].meta)
             done += len(task.replicates)
             options.tell(done, replicates)
-    finally:
-        forget_pools()
     return blocks
 
 
