@@ -65,7 +65,17 @@ def summarise(problem: Problem, chains: Chains, effort: Effort, options: Sampler
         "command": f"il2model calibrate {problem.stage}",
         "versions": versions("numpy", "scipy", "emcee", "arviz"),
     }
-    return Posterior(problem.stage, ids, units, values, z, problem.coordinates, value, prior_only, record)
+    return Posterior(
+        fit=problem.stage,
+        ids=ids,
+        units=units,
+        values=values,
+        z=z,
+        coordinates=problem.coordinates,
+        log_posterior=value,
+        prior_only=prior_only,
+        manifest=record,
+    )
 
 
 def with_prior_only(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..notebook import table
 from ..resources import data_dir
 from ..store import write_atomic
 from ..streams import stream
+from ..values import same_fields
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Posterior:
     """Draws of a fit.
 
@@ -50,7 +52,21 @@ class Posterior:
     coordinates: tuple[str, ...]
     log_posterior: Floats
     prior_only: tuple[str, ...]
-    manifest: Mapping[str, Any]
+    manifest: Mapping[str, Any] = field(compare=False)
+
+    def __eq__(self, other: object) -> bool:
+        return same_fields(self, other)
+
+    def __repr__(self) -> str:
+        return f"Posterior({self.fit!r}, {len(self)} draws of {len(self.ids)} numbers)"
+
+    def _repr_html_(self) -> str:
+        low, middle, high = np.quantile(self.flat, (0.025, 0.5, 0.975), axis=0)
+        rows = (
+            (id, unit, *(f"{x:.4g}" for x in row))
+            for id, unit, row in zip(self.ids, self.units, np.stack([middle, low, high], axis=1), strict=True)
+        )
+        return table(repr(self), ("number", "unit", "median", "2.5 %", "97.5 %"), rows)
 
     def __len__(self) -> int:
         return int(self.values.shape[0] * self.values.shape[1])
@@ -126,15 +142,15 @@ class Posterior:
             return tuple(json.loads(data.attrs[key]))
 
         return cls(
-            data.attrs["fit"],
-            listed("parameters"),
-            listed("units"),
-            data["value"].values,
-            data["z"].values,
-            listed("z_names"),
-            data["log_posterior"].values,
-            listed("prior_only"),
-            json.loads(data.attrs["manifest"]),
+            fit=data.attrs["fit"],
+            ids=listed("parameters"),
+            units=listed("units"),
+            values=data["value"].values,
+            z=data["z"].values,
+            coordinates=listed("z_names"),
+            log_posterior=data["log_posterior"].values,
+            prior_only=listed("prior_only"),
+            manifest=json.loads(data.attrs["manifest"]),
         )
 
 

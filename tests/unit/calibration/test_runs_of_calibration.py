@@ -37,7 +37,10 @@ def run(folder, effort=TINY, **more):
 def whole():
     folder = Path(mkdtemp())
     told = []
+    environment, state = dict(os.environ), np.random.get_state()[1].copy()  # noqa: NPY002
     posterior = run(folder, workers=2, progress=lambda *p: told.append(p))
+    assert dict(os.environ) == environment
+    assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
     return posterior, {name: (folder / "pk" / name).read_bytes() for name in FILES}, told
 
 
@@ -49,7 +52,7 @@ def assert_same(posterior, folder):
         assert (Path(folder) / "pk" / name).read_bytes() == content, name
 
 
-def test_progress_counts_the_steps_of_all_stages():
+def test_progress_counts_the_steps_of_all_stages_and_nothing_global_is_touched():
     told = whole()[2]
     assert told[0] == (0, 40) and told[-1] == (40, 40)
     assert [d for d, _ in told] == sorted(d for d, _ in told)

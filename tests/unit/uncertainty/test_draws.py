@@ -49,3 +49,16 @@ def test_a_number_of_draws_more_than_are_stored_repeats_none_before_all_were_tak
 def test_a_number_of_draws_is_a_whole_number(n):
     with pytest.raises(InputError, match="must be a whole number from 1 to 100000"):
         draw(il2.load_parameters(), n, 0)
+
+
+def test_a_posterior_is_a_value():
+    import copy
+    import pickle
+    from dataclasses import replace
+
+    stored = il2.Posterior.load()
+    for twin in (pickle.loads(pickle.dumps(stored)), copy.deepcopy(stored), il2.Posterior.load()):
+        assert twin == stored
+    assert stored != replace(stored, values=stored.values * 2) and stored != 3
+    assert repr(stored) == f"Posterior('mirocals', {len(stored)} draws of {len(stored.ids)} numbers)"
+    assert "<td>il2_clearance</td><td>L/day</td>" in stored._repr_html_()
