@@ -104,10 +104,11 @@ def _command(body: Body, functions: Sequence[Callable[..., object]], left: Mappi
     words: dict[str, tuple[str, str]] = {}
     parameters = {p.name: p for p in own}
     takes: list[set[str]] = []
+    left = {**left, **{p.name: "the verb reads it itself" for p in own}}
     for function in functions:
         words |= documented(function)
         derived = options_of(function, left)
-        takes.append(set(derived) - {p.name for p in own})
+        takes.append(set(derived))
         parameters |= {n: p for n, p in derived.items() if n not in parameters}
     own_words = documented(body)
     words = {n: _first(own_words.get(n), _WORDS.get(n), words.get(n)) for n in parameters}

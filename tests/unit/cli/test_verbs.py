@@ -32,7 +32,6 @@ STANDS_FOR = {
     ("simulate", "model"): "a model is an object of Python",
     ("simulate", "kernel"): "a model is an object of Python",
     ("power", "name"): "a regimen is named by its doses",
-    ("calibrate", "say"): "shown on standard error",
     ("sensitivity", "study"): "the other options",
     ("sensitivity", "model"): "a model is an object of Python",
 }
