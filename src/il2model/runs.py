@@ -8,14 +8,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 from .display import Progress, log, shown
 from .errors import InputError, SimulationError
 
-__all__ = ["Executor", "Future", "Progress", "RunOptions", "log", "ordered", "pool", "shown", "worked"]
+__all__ = ["Executor", "Future", "Progress", "RunOptions", "crew", "log", "ordered", "pool", "shown", "worked"]
 
 Kind = Literal["threads", "processes"]
 T = TypeVar("T")
@@ -184,8 +184,7 @@ def pool(options: RunOptions, *, kind: Kind = "processes") -> Iterator[tuple[Cal
             raise SimulationError(
                 "A worker process died, perhaps for want of memory; fewer need less, and a stored run can go on."
             ) from None
-        for process in list((getattr(own, "_processes", None) or {}).values()):
-            process.terminate()  # a task may take minutes: do not wait for it
+        _terminate(own)
         raise
     finally:
         for future in futures:
@@ -193,6 +192,28 @@ def pool(options: RunOptions, *, kind: Kind = "processes") -> Iterator[tuple[Cal
                 future.cancel()
         if own is not None:
             own.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def crew(options: RunOptions) -> Iterator[RunOptions]:
+    """Give the options with one crew of worker processes for many runs; an executor of the caller's stays."""
+    if options.executor is not None:
+        yield options
+        return
+    own = _processes(options.width)
+    try:
+        yield replace(options, executor=own)
+    except BaseException:
+        _terminate(own)
+        raise
+    finally:
+        own.shutdown(wait=True, cancel_futures=True)
+
+
+def _terminate(own: object) -> None:
+    """End worker processes: a task may take minutes, nobody waits for it."""
+    for process in list((getattr(own, "_processes", None) or {}).values()):
+        process.terminate()
 
 
 def _is_done(future: Any) -> bool:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from il2model.errors import InputError, SimulationError
-from il2model.runs import RunOptions, ordered, pool, shown, worked
+from il2model.runs import RunOptions, crew, ordered, pool, shown, worked
 
 
 def slow_square(k):
@@ -261,3 +261,17 @@ def test_a_task_under_which_cluster_workers_die_is_one_sentence():
 
     with pytest.raises(SimulationError, match="worker process died"):
         list(ordered(slow_square, range(3), RunOptions(executor=Dying())))
+
+
+def process(k):
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def test_a_crew_works_for_many_runs_and_ends_with_them():
+    with crew(RunOptions(workers=2)) as crewed:
+        first, then = (set(ordered(process, range(8), crewed, kind="processes")) for _ in range(2))
+        assert first | then <= set(crewed.executor._processes) and len(first | then) <= 2
+    assert not any(_alive(p) for p in first | then)
+    with ThreadPoolExecutor(1) as executor, crew(RunOptions(executor=executor)) as crewed:
+        assert crewed.executor is executor

@@ -13,7 +13,7 @@ import numpy as np
 from ..endpoints import STAGES
 from ..errors import InputError, unknown_name
 from ..manifest import peak_memory
-from ..runs import Executor, Progress, RunOptions, log
+from ..runs import Executor, Progress, RunOptions, crew, log
 from ..solver.problem import Floats
 from ..store import write_atomic, write_json
 from ..streams import checked_seed
@@ -89,15 +89,16 @@ def calibrate(
     sizes = {s: effort.options[s].ensembles * (effort.options[s].burn + effort.options[s].steps) for s in order}
     chosen = targets if targets is None or isinstance(targets, str | Path | Trial) else tuple(targets)
     fits: dict[str, Posterior] = {}
-    for stage in order:
-        before = sum(sizes[s] for s in fits)
+    with crew(run) as crewed:
+        for stage in order:
+            before = sum(sizes[s] for s in fits)
 
-        def tell(done: int, total: int, before: int = before) -> None:
-            run.tell(before + done, sum(sizes.values()))
+            def tell(done: int, total: int, before: int = before) -> None:
+                run.tell(before + done, sum(sizes.values()))
 
-        mine = replace(run, progress=tell)
-        fits[stage] = fit_stage(stage, home, effort, seed=seed, targets=chosen, run=mine)
-        tell(sizes[stage], sizes[stage])
+            mine = replace(crewed, progress=tell)
+            fits[stage] = fit_stage(stage, home, effort, seed=seed, targets=chosen, run=mine)
+            tell(sizes[stage], sizes[stage])
     return fits
 
 
@@ -140,21 +141,22 @@ def fit_stage(
         100 * problem.refused_share,
     )
     start = time.perf_counter()
-    key: dict[str, object] = {"stage": stage, "design": design, "seed": seed, "starts": options.starts}
-    optimum = optimize_stored(pose, home / "optimum", {"verb": "optimum"} | key, options, run)
-    chains = sample(
-        pose,
-        home / "chains",
-        options,
-        optimum=optimum,
-        workers=run.workers,
-        executor=run.executor,
-        progress=run.progress,
-    )
-    posterior = summarise(problem, chains, effort, options)
-    curves: Mapping[str, Floats] = {}
-    if effort.profiles:
-        curves = profiles(pose, optimum.z, home / "profiles", {"verb": "profiles"} | key, run)
+    with crew(run) as crewed:
+        key: dict[str, object] = {"stage": stage, "design": design, "seed": seed, "starts": options.starts}
+        optimum = optimize_stored(pose, home / "optimum", {"verb": "optimum"} | key, options, crewed)
+        chains = sample(
+            pose,
+            home / "chains",
+            options,
+            optimum=optimum,
+            workers=crewed.workers,
+            executor=crewed.executor,
+            progress=crewed.progress,
+        )
+        posterior = summarise(problem, chains, effort, options)
+        curves: Mapping[str, Floats] = {}
+        if effort.profiles:
+            curves = profiles(pose, optimum.z, home / "profiles", {"verb": "profiles"} | key, crewed)
     _write(problem, posterior, chains, optimum, curves, options, home)
     # what the fit cost lies apart from the results, which depend on the seed alone
     cost = {"wall_seconds": round(time.perf_counter() - start, 1)}
