@@ -1,4 +1,4 @@
-"""Code generation, linear algebra, lanes, cache and fallback."""
+"""Lanes, failures, cache and fallback of the compiled and the plain route."""
 
 import os
 import subprocess
@@ -7,12 +7,9 @@ import warnings
 
 import numpy as np
 import pytest
-import sympy as sp
 from tests.helpers.regimens import random_rows
 
 import il2model as il2
-from il2model.codegen.linear_algebra import eliminate
-from il2model.codegen.tape import Op, Tape
 from il2model.dosing.regimen import Regimen
 from il2model.simulation.schedule import build_schedule, join
 from il2model.solver import cache, fast
@@ -36,110 +33,6 @@ def batch(kernel, rows, plan, until, save, poison=()):
         np.array(bp.resettable, dtype=np.int64), np.zeros(len(rows), np.int64),
         join([build_schedule(plan, bp, (0.0, 0.0), 1.88, until)]), np.asarray(save, float), until, np.arange(n),
     )  # fmt: skip
-
-
-def test_elimination_solves_like_numpy():
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        n = int(rng.integers(2, 12))
-        M = rng.standard_normal((n, n)) * (rng.random((n, n)) < 0.4) + 5 * np.eye(n)
-        lu = eliminate(n, {(int(i), int(j)) for i, j in zip(*np.nonzero(M), strict=True)})
-        w = np.zeros(len(lu.slots))
-        for (i, j), k in lu.slots.items():
-            w[k] = M[i, j]
-        for name, a, b, c in lu.factor:
-            if name == "inv":
-                w[a] = 1 / w[a]
-            elif name == "mul":
-                w[a] *= w[b]
-            else:
-                w[a] -= w[b] * w[c]
-        b0 = rng.standard_normal(n)
-        x = b0.copy()
-        for name, row, k, column in lu.solve:
-            x[row] = x[row] - w[k] * x[column] if name == "sub" else x[row] * w[k]
-        np.testing.assert_allclose(x, np.linalg.solve(M, b0), rtol=1e-10)
-
-
-def test_the_tape_differentiates_like_sympy():
-    x, y, h = sp.symbols("x y h")
-    expressions = [x / (x + y), (x / 3) ** h / (1 + (x / 3) ** h), sp.exp(-x * y) * sp.log(y), (x - y) ** 2 / x, 1 / y]
-    point = {"x": 1.3, "y": 0.7, "h": 1.7}
-    for expr in expressions:
-        tape = Tape()
-        leaves = {
-            "x": tape.put(Op("state", (), 0)),
-            "y": tape.put(Op("state", (), 1)),
-            "h": tape.put(Op("fixed", (), 0)),
-        }
-        node = tape.lower(expr, leaves)
-        gradient = tape.gradients([node])[0]
-        values = evaluate(tape, [1.3, 0.7], [1.7])
-        assert values[node] == pytest.approx(float(expr.subs(point)), rel=1e-14)
-        for j, symbol in enumerate((x, y)):
-            expected = float(expr.diff(symbol).subs(point))
-            assert values[gradient[j]] == pytest.approx(expected, rel=1e-12) if j in gradient else expected == 0
-
-
-def evaluate(tape, states, fixed):
-    values = []
-    for op in tape.ops:
-        a = [values[i] for i in op.args]
-        values.append(
-            {"const": lambda: op.value, "state": lambda: states[int(op.value)], "fixed": lambda: fixed[int(op.value)],
-             "add": lambda: a[0] + a[1], "sub": lambda: a[0] - a[1], "mul": lambda: a[0] * a[1],
-             "div": lambda: a[0] / a[1] if a[1] else np.inf, "pow": lambda: a[0] ** a[1], "exp": lambda: np.exp(a[0]),
-             "log": lambda: np.log(a[0])}[op.name]()
-        )  # fmt: skip
-    return values
-
-
-def test_right_hand_side_and_jacobian_are_finite_at_zero_concentration(kernel, default_row):
-    constants = kernel.constants(default_row)
-    fixed = kernel.fixed(default_row, constants)[0]
-    y = kernel.baseline(default_row, constants)[0]
-    for id in ("il2_plasma", "il2_tissue", "treg_cd122"):
-        y[kernel.blueprint.states.at(id)] = 0.0
-    inputs = np.array(kernel.blueprint.input_defaults)
-    n = len(y)
-    dy, J = np.zeros(n), np.zeros((n, n))
-    module = kernel.blueprint.plain_module()
-    module.rhs(y, inputs, fixed, dy)
-    module.jacobian(y, inputs, fixed, J)
-    assert np.isfinite(dy).all()
-    assert np.isfinite(J).all()
-    ours = kernel.variant("scalar").right_hand_side(y, fixed, inputs)
-    assert (np.abs(ours - dy) <= 1e-11 * np.abs(dy) + 1e-12 * np.array(kernel.blueprint.scales)).all()
-
-
-def test_the_lu_backward_error_is_small_over_random_patients(kernel, parameters):
-    """Unpivoted elimination of 1/(gamma h) I - J, against the dense residual."""
-    bp, module = kernel.blueprint, kernel.blueprint.plain_module()
-    rows = random_rows(kernel, parameters, 16, seed=2)
-    constants = kernel.constants(rows)
-    fixed, states = kernel.fixed(rows, constants), kernel.baseline(rows, constants)
-    n = len(bp.states)
-    rng = np.random.default_rng(1)
-    worst = 0.0
-    for f, y in zip(fixed, states, strict=True):
-        J = np.zeros((n, n))
-        y = y * np.exp(0.3 * rng.standard_normal(n))
-        module.jacobian(y, bp.input_defaults, f, J)
-        pattern = {(int(i), int(j)) for i, j in zip(*np.nonzero(J), strict=True)}
-        lu = eliminate(n, pattern)
-        for h in (1e-4, 1e-2, 1.0, 30.0):
-            M = np.eye(n) / (0.2119 * h) - J
-            w = np.zeros(len(lu.slots))
-            for (i, j), k in lu.slots.items():
-                w[k] = M[i, j]
-            for name, a, b, c in lu.factor:
-                w[a] = 1 / w[a] if name == "inv" else (w[a] * w[b] if name == "mul" else w[a] - w[b] * w[c])
-            b0 = rng.standard_normal(n)
-            x = b0.copy()
-            for name, row, k, column in lu.solve:
-                x[row] = x[row] - w[k] * x[column] if name == "sub" else x[row] * w[k]
-            worst = max(worst, float((np.abs(M @ x - b0) / (np.abs(M) @ np.abs(x) + np.abs(b0))).max()))
-    assert worst < 1e-12
 
 
 def test_a_patient_does_not_depend_on_who_shares_the_batch(kernel, parameters):
@@ -199,11 +92,6 @@ def test_changing_a_rate_constant_compiles_nothing(parameters):
     before = cache.entries()
     il2.simulate("placebo", until=1, parameters=parameters.replace(treg_loss_rate=0.09))
     assert cache.entries() == before
-
-
-def test_the_generated_texts_can_be_opened(kernel):
-    assert "def rhs(y, u, f, dy):" in (cache.cache_dir() / f"plain-{kernel.blueprint.key}.py").read_text()
-    assert "define void @attempt" in kernel.blueprint.step_text("batch")
 
 
 def test_several_processes_may_start_at_once_on_an_empty_cache(tmp_path):
