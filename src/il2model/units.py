@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import re
 from functools import cache
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
-from .errors import UnitError
+from .errors import InputError, UnitError
 
 if TYPE_CHECKING:
     pass
@@ -163,3 +164,16 @@ def to_float(value: float | int | str, unit: str, *, what: str = "value") -> flo
     if math.isnan(number):
         raise UnitError(f"{what} is NaN; a number in {unit!r} is needed.")
     return number
+
+
+def to_whole(value: int, what: str, least: int, most: int) -> int:
+    """Return `value` as an int if it is a whole number (Python's or NumPy's) from least to most.
+
+    Raises
+    ------
+    InputError
+        With one sentence that names `what`; a number with a decimal point or a truth value is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= value <= most:
+        raise InputError(f"{what} is {value!r}; it must be a whole number from {least} to {most}.")
+    return int(value)

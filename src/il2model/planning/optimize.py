@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from ..store import BlockStore
 from ..streams import checked_seed
 from ..trial_files import reference_follow_up
 from ..trials.recipe import job_of, record_of
-from ..uncertainty.draws import draw
+from ..uncertainty.draws import MOST, draw
+from ..units import to_float, to_whole
 from .panel import Candidate, Judge, Panel
 from .result import Search
 
@@ -35,9 +36,9 @@ GENERATION = 16
 def optimize(
     objective: str = "survival_difference",
     *,
-    limits: Mapping[str, float] | None = None,
+    limits: Mapping[str, float | str] | None = None,
     injections_per_year: float | None = None,
-    until: float = UNTIL,
+    until: float | str = UNTIL,
     patients: int = 64,
     draws: int = 12,
     seed: int = 0,
@@ -58,8 +59,8 @@ def optimize(
         Largest value allowed of an observable, in its unit, as the cohort's median; see `endpoints.limits()`.
     injections_per_year : float, optional
         Most injections a year.
-    until : float
-        Days.
+    until : float or str
+        Days ('640 day').
     patients : int
         Of the cohort that every regimen is judged on, always the same.
     draws : int
@@ -90,17 +91,20 @@ def optimize(
     InputError, UnknownNameError
     """
     options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
-    bounds = dict(limits or {})
-    _check(objective, bounds, injections_per_year, patients, generations, draws)
+    if objective not in CONTRASTS:
+        raise unknown_name("objective", objective, CONTRASTS)
+    bounds, most, end = _bounds(limits or {}), _most(injections_per_year), _end(until)
+    patients, seed = to_whole(patients, "patients", 2, 100_000), checked_seed(seed)
+    generations, draws = to_whole(generations, "generations", 1, 10_000), to_whole(draws, "draws", 0, MOST)
     values = parameters if parameters is not None else load_parameters()
     asked = {
         "objective": objective,
         "limits": bounds,
-        "injections_per_year": injections_per_year,
-        "until": float(until),
+        "injections_per_year": most,
+        "until": end,
         "patients": patients,
         "draws": draws,
-        "seed": checked_seed(seed),
+        "seed": seed,
     }
     store = BlockStore(options.folder, job_of("optimize", values) | asked, resume=options.resume)
     judge = Judge(
@@ -110,14 +114,14 @@ def optimize(
         panel=Panel(
             objective=objective,
             limits=tuple(bounds),
-            until=float(until),
+            until=end,
             patients=patients,
             seed=seed,
             parameters=values,
             workers=options.workers if executor is None else 1,
         ),
     )
-    frame = _search(judge, objective, bounds, injections_per_year, generations, seed)
+    frame = _search(judge, objective, bounds, most, generations, seed)
     if draws:
         _intervals(frame, judge, draw(values, draws, seed).sets())
     judge.finish()
@@ -127,25 +131,35 @@ def optimize(
     return search
 
 
-def _check(
-    objective: str,
-    limits: Mapping[str, float],
-    injections_per_year: float | None,
-    patients: int,
-    generations: int,
-    draws: int,
-) -> None:
-    if objective not in CONTRASTS:
-        raise unknown_name("objective", objective, CONTRASTS)
+def _bounds(limits: Mapping[str, float | str]) -> dict[str, float]:
+    """Return the largest values allowed, in the units of their quantities."""
+    if not isinstance(limits, Mapping):
+        raise InputError(f"limits is {limits!r}; it must map the id of a quantity to its largest value.")
+    bounds = {}
     for name, value in limits.items():
         if name not in LIMITS:
             raise unknown_name("quantity to limit", name, LIMITS)
-        if not value > 0:
-            raise InputError(f"The limit of {name} is {value:g}; it must be above zero.")
-    if injections_per_year is not None and not injections_per_year > 0:
+        bounds[name] = to_float(value, LIMITS[name].unit, what=f"the limit of {name}")
+        if not bounds[name] > 0:
+            raise InputError(f"The limit of {name} is {bounds[name]:g}; it must be above zero.")
+    return bounds
+
+
+def _most(injections_per_year: float | None) -> float | None:
+    if injections_per_year is None:
+        return None
+    most = to_float(injections_per_year, "1", what="injections_per_year")
+    if not most > 0:
         raise InputError("The injections a year must be above zero.")
-    if patients < 2 or generations < 1 or draws < 0:
-        raise InputError("A search needs at least 2 patients, 1 generation, and 0 or more draws.")
+    return most
+
+
+def _end(until: float | str) -> float:
+    """Return the last day; the shortest search holds one cycle of the most days on."""
+    end, least = to_float(until, "day", what="until"), BOUNDS["days"][1]
+    if not least <= end <= 36_525:
+        raise InputError(f"until is {end:g} day; a search needs from {least:g} to 36525 (100 years).")
+    return end
 
 
 def _search(
@@ -158,7 +172,6 @@ def _search(
 ) -> pd.DataFrame:
     """Return a row per regimen that the search tried."""
     import pandas as pd
-    from scipy.optimize import differential_evolution
 
     tried: dict[Candidate, dict[str, Any]] = {}
 
@@ -179,20 +192,41 @@ def _search(
             return float("inf")  # nobody is left to judge it by
         return over if over > 0 else -float(row[objective]) / CONTRASTS[objective].scale
 
-    differential_evolution(
-        cost,
-        list(BOUNDS.values()),
-        integrality=[False, True, True],
-        popsize=5,
-        maxiter=generations,
-        seed=seed,
-        polish=False,
-        tol=0.0,
-        init="sobol",
-    )
+    _evolve(cost, generations, seed)
     frame = pd.DataFrame(list(tried.values())).sort_values("injections_per_year", ignore_index=True)
     frame["non_dominated"] = _non_dominated(frame, objective)
     return frame
+
+
+def _evolve(cost: Callable[[Floats], float], generations: int, seed: int) -> None:
+    """Let differential evolution ask for the cost of one candidate after the other."""
+    from scipy.optimize import differential_evolution
+
+    raised: list[Exception] = []
+
+    def told(x: Floats) -> float:  # SciPy turns what a cost raises into a sentence about its own arguments
+        try:
+            return cost(x)
+        except Exception as error:
+            raised.append(error)
+            raise
+
+    try:
+        differential_evolution(
+            told,
+            list(BOUNDS.values()),
+            integrality=[False, True, True],
+            popsize=5,
+            maxiter=generations,
+            seed=seed,
+            polish=False,
+            tol=0.0,
+            init="sobol",
+        )
+    except RuntimeError:
+        if raised:
+            raise raised[0] from None
+        raise
 
 
 def _non_dominated(frame: pd.DataFrame, objective: str) -> list[bool]:

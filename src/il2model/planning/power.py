@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..endpoints.registry import TESTS
-from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..runs import Executor, Progress, RunOptions, worked
 from ..solver.problem import Floats
@@ -19,18 +18,27 @@ from ..streams import checked_seed, stream
 from ..trial_files import REFERENCE
 from ..trials.analysis import COMPUTED, TrialData
 from ..trials.design import TrialDesign
-from ..trials.recipe import PoolRecipe, design_key, job_of, pools_forgotten, recipes_of, record_of
+from ..trials.recipe import (
+    PoolRecipe,
+    design_key,
+    job_of,
+    pools_forgotten,
+    ratio_of,
+    recipes_of,
+    record_of,
+    sets_of,
+    size_of,
+)
 from ..trials.replicate import draw_trial
 from ..trials.trial import Trial
-from ..uncertainty.draws import draw, source_of
+from ..uncertainty.draws import source_of
+from ..units import to_whole
+from .asked import ENDPOINTS, Range, cuts_of, endpoints_of, sizes_of
 from .result import PowerStudy
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Range = tuple[float, float] | None
-#: Tests whose statistic is a normal score.
-ENDPOINTS = tuple(id for id, test in TESTS.items() if test.score)
 #: Patients per arm that are tried by default: as many as in the reference trial, and more.
 SIZES = (TrialDesign.of(REFERENCE).control.size, 200, 300, 400)
 #: Trials that one task runs and one file holds.
@@ -101,20 +109,22 @@ def power_study(
     """
     options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
     plan = TrialDesign.of(design)
-    _check(sizes, endpoints, replicates)
-    cuts = default_cuts(plan) if cuts is None else cuts
+    replicates, seed = to_whole(replicates, "replicates", 1, 100_000), checked_seed(seed)
+    cuts = default_cuts(plan) if cuts is None else cuts_of(cuts)
+    sizes = sizes_of(sizes)
+    endpoints = endpoints_of(endpoints)
     values = parameters if parameters is not None else load_parameters()
-    sets = [values] if draws is None else draw(values, draws, checked_seed(seed)).sets()
-    size = pool if pool is not None else (1000 if draws is None else 256)
+    sets = sets_of(values, draws, seed)
+    size, ratio = size_of(pool, 1000 if draws is None else 256), ratio_of(hazard_ratio)
     facts = {
-        "cuts": [None if c is None else [float(c[0]), float(c[1])] for c in cuts],
-        "sizes": [int(n) for n in sizes],
+        "cuts": [None if c is None else list(c) for c in cuts],
+        "sizes": list(sizes),
         "endpoints": list(endpoints),
         "replicates": replicates,
-        "seed": checked_seed(seed),
-        "draws": draws,
+        "seed": seed,
+        "draws": None if draws is None else len(sets),
         "pool": size,
-        "hazard_ratio": hazard_ratio,
+        "hazard_ratio": ratio,
     }
     key = job_of("power", values) | facts | {"design": design_key(plan)}
     store = BlockStore(options.folder, key, resume=options.resume)
@@ -122,7 +132,7 @@ def power_study(
         (c, k): recipe
         for c, cut in enumerate(cuts)
         for k, recipe in enumerate(
-            recipes_of(plan.replace(enrich=cut), sets, size=size, seed=seed, hazard_ratio=hazard_ratio, options=options)
+            recipes_of(plan.replace(enrich=cut), sets, size=size, seed=seed, hazard_ratio=ratio, options=options)
         )
     }
     tasks = list(_layout(recipes, sizes, endpoints, replicates, seed))
@@ -144,18 +154,6 @@ def default_cuts(design: TrialDesign) -> tuple[Range, ...]:
     """Return everybody, who lies below the high stratum, in the middle one, and in its lower part, pg/mL."""
     low, high = design.cuts
     return (None, (0.0, high), (low, high), (low, 2500.0))
-
-
-def _check(sizes: Sequence[int], endpoints: Sequence[str], replicates: int) -> None:
-    for endpoint in endpoints:
-        if endpoint not in ENDPOINTS:
-            raise unknown_name("endpoint", endpoint, ENDPOINTS)
-    if not sizes or min(sizes) < 2:
-        raise InputError("A trial needs at least 2 patients an arm.")
-    if len(set(sizes)) < len(sizes):
-        raise InputError(f"A size stands twice in {', '.join(map(str, sizes))}; name each once.")
-    if replicates != int(replicates) or not 1 <= replicates <= 100_000:
-        raise InputError(f"replicates is {replicates}; it must be a whole number from 1 to 100000.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, unknown_name
+from ..errors import unknown_name
 from ..notebook import table
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel
+from ..streams import checked_seed
 from ..trial_files import REFERENCE, reference_cuts
+from ..units import to_whole
 from ..values import same_fields
 from .patients import MONTH
 from .sampler import LABELS, Sampler
@@ -139,10 +141,7 @@ class Cohort:
         """
         if design not in DESIGNS:
             raise unknown_name("design", design, DESIGNS)
-        if n != int(n) or not 1 <= n <= 10_000_000:
-            raise InputError(f"n is {n}; a cohort has 1 to 10000000 subjects.")
-        if seed < 0 or first < 0:
-            raise InputError("The seed and the number of the first subject must be zero or more.")
+        n, seed, first = to_whole(n, "n", 1, 10_000_000), checked_seed(seed), checked_seed(first, "first subject")
         values = parameters if parameters is not None else load_parameters()
         kernel = kernel if kernel is not None else builtin_kernel()
         sampler = Sampler(kernel, values)

@@ -18,6 +18,8 @@ from ..runs import RunOptions
 from ..solver.kernel import builtin_kernel
 from ..store import digest
 from ..streams import derived_seed
+from ..uncertainty.draws import draw
+from ..units import to_float, to_whole
 from .design import TrialDesign
 from .pool import Pool, build_pool
 
@@ -90,6 +92,45 @@ def recipes_of(
         )
         for k, one in enumerate(sets)
     ]
+
+
+def sets_of(values: ParameterSet, draws: int | None, seed: int) -> list[ParameterSet]:
+    """Return the parameter set of each draw, or the one set.
+
+    Raises
+    ------
+    InputError
+    """
+    if not isinstance(values, ParameterSet):
+        raise InputError(
+            f"parameters is of type {type(values).__name__}; a ParameterSet is needed (load_parameters())."
+        )
+    return [values] if draws is None else draw(values, draws, seed).sets()
+
+
+def size_of(pool: int | None, default: int) -> int:
+    """Return how many virtual patients a pool has.
+
+    Raises
+    ------
+    InputError
+    """
+    return default if pool is None else to_whole(pool, "pool", 2, 1_000_000)
+
+
+def ratio_of(hazard_ratio: float | None) -> float | None:
+    """Return a hazard ratio that stands in for the model's effect.
+
+    Raises
+    ------
+    InputError
+    """
+    if hazard_ratio is None:
+        return None
+    ratio = to_float(hazard_ratio, "1", what="hazard_ratio")
+    if not 0 < ratio < 100:
+        raise InputError(f"The hazard ratio is {ratio:g}; it must be above 0 and below 100.")
+    return ratio
 
 
 def job_of(verb: str, values: ParameterSet) -> dict[str, str]:

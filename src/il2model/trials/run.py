@@ -7,17 +7,27 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import InputError
 from ..parameters import ParameterSet, load_parameters
 from ..plain import plain
 from ..runs import Executor, Progress, RunOptions, worked
 from ..solver.problem import Floats
 from ..store import Block, BlockStore
 from ..streams import checked_seed, stream
-from ..uncertainty.draws import draw, source_of
+from ..uncertainty.draws import source_of
+from ..units import to_whole
 from .curves import expected_survival, observed_survival, ratio_by_marker
 from .design import TrialDesign
-from .recipe import PoolRecipe, design_key, job_of, pools_forgotten, recipes_of, record_of
+from .recipe import (
+    PoolRecipe,
+    design_key,
+    job_of,
+    pools_forgotten,
+    ratio_of,
+    recipes_of,
+    record_of,
+    sets_of,
+    size_of,
+)
 from .replicate import analyse, draw_trial
 from .result import TrialResult
 from .stored import GRID, assembled, layout, pool_name
@@ -80,14 +90,15 @@ def run_trial(
     """
     options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
     plan = TrialDesign.of(design)
-    _check(replicates, pool, hazard_ratio)
+    replicates, seed = to_whole(replicates, "replicates", 1, 1_000_000), checked_seed(seed)
     values = parameters if parameters is not None else load_parameters()
-    sets = [values] if draws is None else draw(values, draws, checked_seed(seed)).sets()
-    size = pool if pool is not None else (POOL if draws is None else POOL_PER_DRAW)
-    facts = {"seed": checked_seed(seed), "draws": draws, "pool": size, "hazard_ratio": hazard_ratio}
+    sets = sets_of(values, draws, seed)
+    size = size_of(pool, POOL if draws is None else POOL_PER_DRAW)
+    ratio = ratio_of(hazard_ratio)
+    facts = {"seed": seed, "draws": None if draws is None else len(sets), "pool": size, "hazard_ratio": ratio}
     key = job_of("trial", values) | facts | {"design": design_key(plan)}
     store = BlockStore(options.folder, key, resume=options.resume)
-    recipes = recipes_of(plan, sets, size=size, seed=seed, hazard_ratio=hazard_ratio, options=options)
+    recipes = recipes_of(plan, sets, size=size, seed=seed, hazard_ratio=ratio, options=options)
     blocks = _run(recipes, replicates, seed, store, options)
     drawn = {"drawn_from": None if draws is None else source_of(values)}
     details = {"trial": plan.name, "replicates": replicates, **facts, **drawn, "design": design_key(plan)}
@@ -95,15 +106,6 @@ def run_trial(
     store.write("design.json", plain(plan))
     store.write("manifest.json", record)
     return TrialResult(**assembled(blocks, record, plan))
-
-
-def _check(replicates: int, pool: int | None, hazard_ratio: float | None) -> None:
-    if replicates != int(replicates) or not 1 <= replicates <= 1_000_000:
-        raise InputError(f"replicates is {replicates}; it must be a whole number from 1 to 1000000.")
-    if pool is not None and not 2 <= pool <= 1_000_000:
-        raise InputError(f"The pool has {pool} patients; it needs 2 to 1000000.")
-    if hazard_ratio is not None and not 0 < hazard_ratio < 100:
-        raise InputError(f"The hazard ratio is {hazard_ratio}; it must be above 0.")
 
 
 @dataclass(frozen=True, kw_only=True)

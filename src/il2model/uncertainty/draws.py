@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from ..errors import InputError
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel
 from ..solver.problem import Floats
+from ..units import to_whole
 from .coordinates import Coordinates, sobol_points
 from .posterior import Posterior, stored
 
@@ -72,7 +70,7 @@ def draw(values: ParameterSet, n: int, seed: int, *, kernel: Kernel | None = Non
     ------
     InputError
     """
-    check_number(n)
+    n = to_whole(n, "draws", 1, MOST)
     source = source_of(values)
     if source == "prior":
         some = Coordinates.of(kernel if kernel is not None else builtin_kernel(), values)
@@ -86,14 +84,3 @@ def posterior_table(n: int, seed: int) -> dict[str, Floats]:
     """Return n draws of the stored posterior by id, nuisances of the studies among them."""
     posterior = Posterior.load()
     return posterior.table(posterior.pick(n, seed))
-
-
-def check_number(n: int) -> None:
-    """Refuse what is not a number of draws.
-
-    Raises
-    ------
-    InputError
-    """
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= MOST:
-        raise InputError(f"draws is {n!r}; it must be a whole number from 1 to {MOST}.")

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 
 import il2model as il2
@@ -151,3 +152,21 @@ def test_a_cluster_with_a_killed_worker_loses_nothing(verb, tmp_path):
         there = run(verb, folder=tmp_path, executor=client, progress=kill_one)
     assert killed
     assert there == whole(verb)
+
+
+def test_quantities_of_a_search_carry_units():
+    words = {"until": "140 day", "limits": {"eosinophil_count": "700 cell/uL"}}
+    assert il2.optimize(**SEARCH | words) == search()
+
+
+def test_a_damaged_block_stops_a_search_with_its_own_sentence(tmp_path):
+    run("optimize", folder=tmp_path)
+    min(tmp_path.glob("regimen-*.npz")).write_bytes(b"no archive")
+    with pytest.raises(InputError, match="is damaged; remove it and resume"):
+        run("optimize", folder=tmp_path)
+
+
+def test_numbers_of_numpy_are_stored_like_pythons(tmp_path):
+    numbers = {name: np.int64(POWER[name]) for name in ("replicates", "draws", "pool", "seed")}
+    found = il2.power_study("mirocals", **POWER | numbers | {"sizes": np.array(POWER["sizes"])}, folder=tmp_path)
+    assert found == power() == PowerStudy.load(tmp_path)

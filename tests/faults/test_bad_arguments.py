@@ -1,0 +1,91 @@
+"""What a long verb cannot use is refused in one sentence that names it, before anything runs."""
+
+import numpy as np
+import pytest
+
+import il2model as il2
+from il2model.errors import InputError
+from il2model.trials.recipe import PoolRecipe
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(monkeypatch):
+    def base(self):
+        raise AssertionError("a pool was made")
+
+    monkeypatch.setattr(PoolRecipe, "base", base)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"replicates": 2.0}, "replicates is 2.0; it must be a whole number"),
+        ({"replicates": True}, "replicates is True; it must be a whole number"),
+        ({"replicates": "3"}, "replicates is '3'; it must be a whole number"),
+        ({"pool": 20.5}, "pool is 20.5"),
+        ({"pool": 1}, "pool is 1; it must be a whole number from 2"),
+        ({"draws": 2.0}, "draws is 2.0"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"hazard_ratio": -1}, "hazard ratio is -1"),
+        ({"hazard_ratio": "x"}, "'x' is not a number"),
+        ({"parameters": {"il2_clearance": 0.3}}, "of type dict; a ParameterSet is needed"),
+    ],
+)
+@pytest.mark.parametrize("verb", [il2.run_trial, il2.power_study])
+def test_a_virtual_trial(verb, arguments, hint):
+    with pytest.raises(InputError, match=hint):
+        verb("mirocals", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"sizes": [8.5]}, "size is 8.5; it must be a whole number"),
+        ({"sizes": 8}, r"sizes is 8; a list is needed, such as \[8\]"),
+        ({"sizes": [8, 8]}, "8 stands twice in sizes"),
+        ({"sizes": []}, "sizes is empty"),
+        ({"endpoints": "log_rank"}, r"a list is needed, such as \['log_rank'\]"),
+        ({"endpoints": ["log_rank", "log_rank"]}, "log_rank stands twice"),
+        ({"endpoints": []}, "endpoints is empty"),
+        ({"cuts": []}, "cuts is empty"),
+        ({"cuts": [(5,)]}, r"cut-off is \(5,\); it must be \(low, high\)"),
+        ({"cuts": (700, 3000)}, "cut-off is 700"),
+        ({"cuts": [("a", 3)]}, "'a' is not a number"),
+        ({"cuts": [None, None]}, "None stands twice"),
+    ],
+)
+def test_a_power_study(arguments, hint):
+    with pytest.raises(InputError, match=hint):
+        il2.power_study("mirocals", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"until": -5}, "until is -5 day; a search needs from 10"),
+        ({"until": "5 mg"}, "until is '5 mg'"),
+        ({"patients": 4.0}, "patients is 4.0; it must be a whole number"),
+        ({"generations": 1.5}, "generations is 1.5"),
+        ({"draws": None}, "draws is None"),
+        ({"draws": -1}, "draws is -1; it must be a whole number from 0"),
+        ({"limits": ["nk_count"]}, "it must map the id of a quantity"),
+        ({"limits": {"nk_count": "3 kg"}}, "the limit of nk_count is '3 kg'"),
+        ({"limits": {"nk_count": 0}}, "it must be above zero"),
+        ({"injections_per_year": "often"}, "'often' is not a number"),
+    ],
+)
+def test_a_search(arguments, hint):
+    with pytest.raises(InputError, match=hint):
+        il2.optimize(**arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"n": 10.0}, {"n": 0}, {"n": True}, {"n": 3, "seed": 0.5}, {"n": 3, "first": -1}, {"n": "3"}]
+)
+def test_a_cohort(arguments):
+    with pytest.raises(InputError, match="whole number"):
+        il2.Cohort.sample(**arguments)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    assert il2.Cohort.sample(np.int64(3), seed=np.int64(1)) == il2.Cohort.sample(3, seed=1)
