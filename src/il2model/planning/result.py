@@ -154,7 +154,7 @@ class Search:
         """Draw the objective against injections a year, with what is not dominated and its intervals."""
         from .figures import search_figure
 
-        return search_figure(self.table, self.objective, self.notes)
+        return search_figure(self.table, self.objective, self.notes, self.manifest["search"]["draws"])
 
     def save(self, store: BlockStore) -> None:
         """Write the search beside the blocks of its run."""

@@ -193,7 +193,7 @@ def solve_cohort(
     for part, found in solve_blocks(task, rows_of, which, how, block=block, store=store, cancel=cancel):
         for id, column in found.values.items():
             if summaries is not None:
-                summaries[id].add(column)
+                summaries[id].add(column[found.status == Status.SUCCESS])
             elif not on_disk:
                 held[id][part] = column
         stored.fill(whole, part, found)

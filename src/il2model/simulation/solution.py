@@ -17,7 +17,7 @@ from ..solver.problem import Floats, Ints, Status
 from ..values import same_fields
 from .activity import into_unit
 from .balance import Balance
-from .summary import QUANTILES, RunningSummary
+from .summary import QUANTILES, RunningSummary, quantiles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,7 +191,7 @@ class Solution:
         elif self.kind == "patient":
             dims, numbers = ("time",), self.values(id, unit)[0]
         elif self.kind == "draws":
-            dims, numbers = ("quantile", "time"), np.nanquantile(self.values(id, unit), QUANTILES, axis=0)
+            dims, numbers = ("quantile", "time"), quantiles(self._whole(self.values(id, unit)), QUANTILES)
             coords = {"quantile": np.array(QUANTILES), **coords}
         else:
             dims, numbers = ("subject", "time"), self.values(id, unit)
@@ -230,14 +230,18 @@ class Solution:
 
         return [i for i in SHOWN if i in self] or list(self.keys())[: len(SHOWN)]
 
+    def _whole(self, values: Floats) -> Floats:
+        """Return the rows of those who ran to the end: who failed on the way is in no statistic at any time."""
+        return np.asarray(values[self.status == Status.SUCCESS])
+
     def _spread(self, id: str) -> tuple[Floats | None, Floats, Floats | None]:
-        """Return 5 %, median and 95 % over the subjects; no spread for one."""
+        """Return 5 %, median and 95 % over the subjects that are not left out; no spread for one."""
         if self.summaries is not None:
             low, middle, high = self.summaries[id].quantiles((0.05, 0.5, 0.95))
         elif len(values := self.values(id)) == 1:
             return None, values[0], None
         else:
-            low, middle, high = np.nanquantile(values, (0.05, 0.5, 0.95), axis=0)
+            low, middle, high = quantiles(self._whole(values), (0.05, 0.5, 0.95))
         return low, middle, high
 
     def plot(self, ids: Sequence[str] | None = None) -> Figure:
@@ -245,28 +249,41 @@ class Solution:
         from ..plotting import panels
 
         doses = [d.time for d in self.regimens[0].given if d.time <= self.time[-1]]
-        return panels([self._curve(i) for i in (ids or self._ids_shown())], doses=doses, note=self._note())
+        return panels(
+            [self._curve(i) for i in (ids or self._ids_shown())], doses=doses, note=self._note(*self._unseen(doses))
+        )
+
+    def _unseen(self, doses: Sequence[float]) -> tuple[str, ...]:
+        """Say what a coarse grid hides: IL-2 rises and falls within hours of a dose."""
+        step = float(np.median(np.diff(self.time))) if len(self.time) > 1 else 0.0
+        return (f"times {step:g} d apart: peaks between them are not shown",) if doses and step >= 0.5 else ()
 
     def _curve(self, id: str) -> dict[str, object]:
         item, (low, middle, high) = self._kept(id), self._spread(id)
         line = {"label": str(self.regimens[0].name), "time": self.time, "value": middle, "low": low, "high": high}
         return {"id": id, "name": item.name, "unit": item.unit, "lines": [line]}
 
-    def _note(self) -> str:
+    def _note(self, *more: str) -> str:
         n = len(self.status)
         who = {
             "patient": "one typical patient",
             "cohort": f"{n} patients: median, 5-95 %",
             "draws": f"one typical patient, {n} draws of the parameters: median, 5-95 %",
         }[self.kind]
-        return "; ".join((who, *self.notes))
+        return "; ".join((who, *more, *self.notes))
 
     def _repr_html_(self) -> str:
         """Return a small table for a notebook: what was run, and first and last values."""
         rows = []
         for id in self._ids_shown():
-            item, (_, middle, _) = self.items[id], self._spread(id)
-            rows.append((item.name, f"{middle[0]:.4g}", f"{middle[-1]:.4g}", item.unit, id))
+            item, spread = self.items[id], self._spread(id)
+            rows.append((item.name, _told(spread, 0), _told(spread, -1), item.unit, id))
         head = ("", f"day {self.time[0]:g}", f"day {self.time[-1]:g}", "unit", "id")
         note = f"{self._note()}; {len(self.time)} times, {len(self.keys())} quantities"
         return table("; ".join(str(r) for r in self.regimens), head, rows, note)
+
+
+def _told(spread: tuple[Floats | None, Floats, Floats | None], k: int) -> str:
+    """Return the value at a time in four digits, with 5 and 95 % where there is a spread."""
+    low, middle, high = spread
+    return f"{middle[k]:.4g}" + ("" if low is None or high is None else f" ({low[k]:.4g} to {high[k]:.4g})")

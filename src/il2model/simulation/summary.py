@@ -15,6 +15,13 @@ BINS = 2048
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
+def quantiles(values: Floats, probabilities: Sequence[float]) -> Floats:
+    """Return (probability, time) quantiles of (subject, time); NaN is passed over, of nobody they are NaN."""
+    if not len(values):
+        return np.full((len(probabilities), values.shape[1]), np.nan)
+    return np.asarray(np.nanquantile(values, probabilities, axis=0))
+
+
 class RunningSummary:
     """Mean, standard deviation, extremes and quantiles of columns, fed block by block.
 
@@ -39,6 +46,8 @@ class RunningSummary:
 
     def add(self, values: Floats) -> None:
         """Add a block of (subject, time); NaN is passed over."""
+        if not len(values):
+            return
         good = np.isfinite(values)
         count = good.sum(axis=0)
         filled = np.where(good, values, 0.0)
@@ -83,4 +92,5 @@ class RunningSummary:
     def table(self) -> tuple[list[str], Floats]:
         """Return names of statistics, and their (statistic, time) values."""
         names = ["mean", "sd", *(f"q{100 * q:02.0f}" for q in QUANTILES)]
-        return names, np.vstack([self.mean, self.sd, self.quantiles(QUANTILES)])
+        moments = np.where(self.count > 0, [self.mean, self.sd], np.nan)
+        return names, np.vstack([moments, self.quantiles(QUANTILES)])

@@ -54,19 +54,20 @@ def _overall(ax: Axes, result: Replicates) -> None:
     ax.set_title("Kaplan-Meier: median and 95 % of the replicates", fontsize=10, loc="left")
     ax.set_ylabel("alive")
     ax.set_xlabel("days from randomisation")
-    ax.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 0.1))
+    arms = result.design.arms
+    ax.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 0.06 * len(arms)))
     marks = np.linspace(0, result.days[-1], 5)
-    for k, arm in enumerate(result.design.arms):
+    for k, arm in enumerate(arms):
         expected = np.interp(marks, result.days, result.strata["all"][k])
         text = "   ".join(f"{arm.size * s:.0f}" for s in expected)
         ax.text(
             1.0,
-            0.10 - 0.06 * k,
+            0.02 + 0.06 * (len(arms) - 1 - k),
             f"expected at risk, {arm.name}: {text}",
             transform=ax.transAxes,
             fontsize=7,
             color=COLOURS[k],
-            va="top",
+            va="bottom",
             ha="right",
         )
 
@@ -75,9 +76,10 @@ def _stratum(ax: Axes, result: Replicates, name: str) -> None:
     for k, label in enumerate(_labels(result)):
         ax.plot(result.days, result.strata[name][k], STYLES[k], color=COLOURS[k], label=label, linewidth=1.4)
     ax.set_ylim(0, 1.02)
-    ax.set_title(f"expected survival, CSF pNFH {name} pg/mL", fontsize=10, loc="left")
+    ax.set_title(f"Expected survival, CSF pNFH {name} pg/mL", fontsize=10, loc="left")
     ax.set_ylabel("alive")
     ax.set_xlabel("days from randomisation")
+    ax.legend(frameon=False, fontsize=8, loc="lower left")
 
 
 def _ratio(ax: Axes, result: Replicates) -> None:
@@ -94,6 +96,7 @@ def _ratio(ax: Axes, result: Replicates) -> None:
     ax.set_ylim(0.25, 3.5)
     ax.xaxis.set_major_locator(FixedLocator([_SPAN[0], result.design.cuts[0], 1500, result.design.cuts[1], _SPAN[1]]))
     ax.xaxis.set_major_formatter(FormatStrFormatter("%d"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("CSF pNFH [pg/mL]")
     ax.set_ylabel("hazard ratio")
     ax.set_title("Hazard ratio against CSF pNFH", fontsize=10, loc="left")

@@ -207,3 +207,38 @@ with ThreadPoolExecutor(4) as pool:
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.stdout == "1\n", found.stderr
+
+
+def test_who_fails_on_the_way_is_in_no_statistic_at_any_time(cohort):
+    """The last subject is the only one whose steps last: every number and line is its own."""
+    some, save = cohort.part(0, 12), np.arange(0, 200.0)
+    steps = il2.simulate("mirocals", cohort=some, save=save).steps
+    last = int(np.argmin(steps))
+    few = dict(save=save, options=SolverOptions(max_steps=int(steps[last])), raise_on_failure=False)
+    with pytest.warns(il2.IncompleteWarning, match="11 of 12"):
+        s = il2.simulate("mirocals", cohort=some, **few)
+    with pytest.warns(il2.IncompleteWarning, match="11 of 12"):
+        short = il2.simulate("mirocals", cohort=some, summary=True, **few)
+    own = s.values("treg_percent")[last]
+    assert np.isfinite(own).all() and np.isfinite(s.values("treg_percent")[:, 1]).all()
+    (line,) = s.plot(["treg_percent"]).axes[0].get_lines()[:1]
+    np.testing.assert_array_equal(line.get_ydata(), own)
+    np.testing.assert_allclose(short["treg_percent"].sel(statistic="mean"), own, rtol=1e-14)
+    np.testing.assert_array_equal(short.summaries["treg_percent"].count, 1)
+    assert f"{own[-1]:.4g} ({own[-1]:.4g} to {own[-1]:.4g})" in s._repr_html_()
+
+
+def test_of_nobody_every_statistic_is_missing(cohort):
+    few = dict(save=[1, 200], options=SolverOptions(max_steps=200), raise_on_failure=False)
+    with pytest.warns(il2.IncompleteWarning, match="3 of 3"):
+        short = il2.simulate("mirocals", cohort=cohort.part(0, 3), summary=True, **few)
+    assert np.isnan(short["treg_percent"]).all()
+    with pytest.warns(il2.IncompleteWarning, match="3 of 3"):
+        drawn = il2.simulate("mirocals", draws=3, **few)
+    assert np.isfinite(drawn.values("treg_percent")[:, 0]).all() and np.isnan(drawn["treg_percent"]).all()
+
+
+def test_a_figure_says_what_a_coarse_grid_hides(cohort):
+    assert "apart" not in il2.simulate("imodals-1miu").plot().get_supxlabel()
+    daily = il2.simulate("imodals-1miu", cohort=cohort.part(0, 2))
+    assert "times 1 d apart: peaks between them are not shown" in daily.plot().get_supxlabel()
