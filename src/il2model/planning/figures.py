@@ -43,7 +43,7 @@ def power_figure(table: pd.DataFrame, title: str, label: str) -> Figure:
     axes[0].set_ylabel("CSF pNFH [pg/mL]")
     if image is not None:
         figure.colorbar(image, ax=list(axes), label=f"{label} [%], ± standard error")
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title, fontsize=11, wrap=True)
     return figure
 
 
@@ -91,7 +91,7 @@ def search_figure(table: pd.DataFrame, objective: str, notes: Sequence[str], dra
     ax.grid(alpha=0.25, linewidth=0.5)
     ax.legend(frameon=False, fontsize=8)
     title = "Regimens and their effect" + (f" (bars: 5 to 95 % over {draws} posterior draws)" if draws else "")
-    ax.set_title("\n".join((title, *notes)), fontsize=10, loc="left")
+    ax.set_title("\n".join((title, *notes)), fontsize=10, loc="left", wrap=True)
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     return figure

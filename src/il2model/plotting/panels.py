@@ -80,8 +80,8 @@ def panels(
     if curves and len(curves[0]["lines"]) > 1:
         axes.flat[0].legend(frameon=False, fontsize=8)
     if title or note:
-        figure.suptitle(title, fontsize=11)
-        figure.supxlabel(note, fontsize=8, color="#444444")
+        figure.suptitle(title, fontsize=11, wrap=True)
+        figure.supxlabel(note, fontsize=8, color="#444444", wrap=True)
     return figure
 
 

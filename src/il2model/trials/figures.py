@@ -37,7 +37,7 @@ def trial_figure(result: Replicates) -> Figure:
             ax.spines[side].set_visible(False)
     state = "calibrated" if result.manifest.get("calibrated") else "uncalibrated"
     title = f"{result.design.name}: {len(result.table)} replicates, {state} parameters"
-    figure.suptitle("\n".join(filter(None, (title, result.left_out))), fontsize=11)
+    figure.suptitle("\n".join(filter(None, (title, result.left_out))), fontsize=11, wrap=True)
     return figure
 
 
