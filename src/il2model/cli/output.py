@@ -170,16 +170,6 @@ def _as_table(solution: Solution, names: Sequence[str], rows: Ints) -> str:
             cells = [f"{m} ({a} to {b})" for a, m, b in zip(low, middle, high, strict=True)]
         columns.append([name, f"[{word}]" if word else "", *cells])
     widths = [max(map(len, column)) for column in columns]
-    lines = [f"Regimen: {solution.regimens[0]}", f"Result:  {solution._note()}.", *_left_out(solution), ""]
+    lines = [f"Regimen: {solution.regimens[0]}", f"Result:  {solution._note()}.", ""]
     lines += ["  ".join(c.rjust(w) for c, w in zip(cells, widths, strict=True)) for cells in zip(*columns, strict=True)]
     return "\n".join(lines)
-
-
-def _left_out(solution: Solution) -> list[str]:
-    """Say who is not in the numbers."""
-    count = len(solution.messages)
-    if solution.kind == "patient" or not count:
-        return []
-    who = "patients" if solution.kind == "cohort" else "draws"
-    first = next(iter(solution.messages.values()))
-    return [f"Without: {count} of {len(solution.status)} {who}, whose run failed; the first: {first}"]

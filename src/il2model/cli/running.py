@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,9 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import InputError
-from ..runs import Executor, RunOptions, shown
-from ..streams import checked_seed
-from .output import say, written
+from ..runs import Executor, shown
+from .output import written
 
 R = TypeVar("R")
 
@@ -43,20 +41,5 @@ def connected(address: str | None) -> Iterator[Executor | None]:
 
 def run_long(call: partial[R], label: str, *, folder: Path | None = None, dask: str | None = None) -> R:
     """Run a public function that takes the options of a run: shows progress, keeps results in `folder`."""
-    given = call.keywords
-    RunOptions(folder=folder, workers=given.get("workers", given.get("threads")))
-    checked_seed(given.get("seed", 0))
-    takes = inspect.signature(call.func).parameters
-    place = next((n for n in ("folder", "directory", "output") if n in takes), None)
-    options: dict[str, object] = {place: folder} if place is not None and folder is not None else {}
     with written(folder), connected(dask) as executor, shown(label) as progress:
-        if executor is not None:
-            options["executor"] = executor
-
-        def tell(*counts: int) -> None:
-            if len(counts) > 1:
-                progress(*counts[-2:])
-            elif counts[0] % 10 == 0:
-                say(f"{counts[0]} {label}")
-
-        return call(progress=tell, **options)
+        return call(folder=folder, executor=executor, progress=progress)

@@ -32,13 +32,12 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "hazard_ratio": ("--hr",),
     "injections_per_year": ("--injections",),
     "limits": ("--limit",),
-    "threads": ("--workers",),
 }
 _GROUPS: Mapping[str, str] = {
     "Dosing": "regimen amount days every cycles start route duration records cut off_riluzole",
     "Patients": "cohort design eligibility size patients pool adherence dropout",
     "Model": "parameters set base draws ranges",
-    "Run": "until seed replicates resume workers threads dask policy",
+    "Run": "until seed replicates resume workers dask policy",
     "Solver": "engine precision rtol atol max_steps h_first h_min h_max growth_limit",
     "Output": "at observables summary format output plot",
 }
@@ -59,7 +58,6 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "replicates": ("N", "Trials to draw."),
     "seed": ("N", "Of every random number; the same seed gives the same result."),
     "workers": ("N", "Threads or processes of this machine; all by default. The result does not depend on it."),
-    "threads": ("N", "Of this machine; all by default. The result does not depend on it."),
     "dask": ("ADDRESS", "Of a Dask scheduler: run there."),
     "resume": ("", "Go on with what the folder holds; --no-resume refuses a folder that holds results."),
     "folder": ("DIR", ""),

@@ -44,7 +44,6 @@ OTHER_DEFAULT = {
     ("power", "cycles"): "a trial's course, not one cycle",
     ("sensitivity", "outputs"): "the command of every day needs none",
     ("calibrate", "stages"): "a stage is said, as an hour of fitting should be",
-    ("calibrate", "output"): "a Path",
 }
 #: The shell's own.
 OWN = {

@@ -1,0 +1,43 @@
+"""The command as a process: interrupted, piped away, on a plain terminal."""
+
+import os
+import signal
+import subprocess
+import sys
+
+COMMAND = [sys.executable, "-m", "il2model"]
+
+
+def test_an_interrupt_is_one_line_and_130(tmp_path):
+    words = ["trial", "mirocals", "--replicates", "50000", "--pool", "40", "--workers", "1", "-o", str(tmp_path)]
+    with subprocess.Popen([*COMMAND, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        first = run.stderr.readline()
+        run.send_signal(signal.SIGINT)
+        out, rest = run.communicate(timeout=60)
+    assert first.startswith("il2model: ")
+    assert run.returncode == 130
+    assert rest.splitlines()[-1] == "il2model: stopped."
+    assert "Traceback" not in rest
+    assert out == ""
+
+
+def test_a_closed_pipe_is_silent():
+    with subprocess.Popen(
+        [*COMMAND, "simulate", "--regimen", "mirocals", "--format", "csv"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as run:
+        assert run.stdout.readline().startswith(b"time,")
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 0
+
+
+def test_a_terminal_of_ascii_gets_ascii():
+    plain = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    words = [["simulate", "--regimen", "mirocals", "--at", "7"], ["simulate", "--help"], ["parameters", "list"]]
+    for line in words:
+        run = subprocess.run([*COMMAND, *line], capture_output=True, env=plain, check=True)
+        assert run.stdout.isascii()
+        assert b"?" not in run.stdout
+    assert b"cells/uL" in subprocess.run([*COMMAND, *words[0]], capture_output=True, env=plain).stdout
