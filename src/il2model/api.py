@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
+from . import asked
+from .asked import Times, Values
+from .asked import save_times as save_times
 from .dosing.regimen import Regimen
 from .errors import InputError, SimulationError, warn_incomplete
 from .parameters import ParameterSet, load_parameters
-from .request import Request, Times, Values, daily, end_of, kernel_for, plan_of, run_options, values_of
-from .request import save_times as save_times
+from .request import Request
 from .simulation.solution import Solution
 from .solver.kernel import Kernel, builtin_kernel
 from .solver.problem import SolverOptions, Status
@@ -172,28 +174,27 @@ def simulate(
         keywords.pop("folder")
         folders = [None if folder is None else Path(folder) / str(i) for i in range(len(regimen))]
         return [simulate(r, folder=place, **keywords) for r, place in zip(regimen, folders, strict=True)]
-    if cohort is None and (summary or folder is not None):
-        raise InputError("folder and summary are for a cohort; give cohort=Cohort.sample(...).")
-    kernel = kernel_for(model, cohort)
-    plan = plan_of(regimen, kernel)
-    end = end_of(until, plan, save if regimen is None else None)
-    values = values_of(parameters, cohort, draws)
+    of_cohort = {"summary": summary, "folder": folder, "resume": resume, "workers": workers}
+    asked.refuse_idle(cohort, draws, seed, **of_cohort, executor=executor, progress=progress, cancel=cancel)
+    kernel = asked.kernel_for(model, cohort)
+    plan = asked.plan_of(regimen, kernel)
+    end = asked.end_of(until, plan, save if regimen is None else None)
+    values = asked.values_of(parameters, cohort, draws)
     if isinstance(values, ParameterSet) and (studied := plan.studied()):
         warn_incomplete(studied[1])
-    solver = options or SolverOptions(rtol=1e-5 if precision == "float32" else 1e-6)
     request = Request(
         kernel=kernel,
         plan=plan,
         values=values,
-        times=save_times(daily(end) if save is None and cohort is not None else save, end),
+        times=asked.save_times(asked.daily(end) if save is None and cohort is not None else save, end),
         end=end,
-        options=solver,
+        options=asked.solver_of(options, precision),
         engine=engine,
         precision=precision,
-        observables=observables,
+        observables=None if observables is None else asked.names_of(observables, "observables"),
     )
     if cohort is not None:
-        how = run_options(folder, resume, workers, executor, progress)
+        how = asked.run_options(folder, resume, workers, executor, progress)
         solution = request.cohort(cohort, how, summary, cancel)
     else:
         solution = request.patient() if draws is None else request.drawn(draws, seed)
@@ -284,14 +285,16 @@ def sensitivities(
     """
     from .simulation.sensitivities import forward_sensitivities
 
-    kernel = kernel_for(model)
-    plan = plan_of(regimen, kernel)
-    end = end_of(until, plan)
-    times = save_times(daily(end) if save is None else save, end)
+    kernel = asked.kernel_for(model)
+    plan = asked.plan_of(regimen, kernel)
+    end = asked.end_of(until, plan)
+    times = asked.save_times(asked.daily(end) if save is None else save, end)
     values = parameters if parameters is not None else load_parameters()
-    ids = parameters_of_interest or [
-        i for i, r in values.records.items() if not r.fixed and i in kernel.blueprint.parameters
-    ]
-    return forward_sensitivities(
-        kernel, plan, values, list(ids), list(observables), times, end, options or SolverOptions()
-    )
+    if not isinstance(values, ParameterSet):
+        raise InputError("Derivatives are by the parameters of a ParameterSet, with records; a mapping has none.")
+    if studied := plan.studied():
+        warn_incomplete(studied[1])
+    free = [i for i, r in values.records.items() if not r.fixed and i in kernel.blueprint.parameters]
+    wanted = free if parameters_of_interest is None else parameters_of_interest
+    ids, seen = asked.names_of(wanted, "parameters_of_interest"), asked.names_of(observables, "observables")
+    return forward_sensitivities(kernel, plan, values, ids, seen, times, end, asked.solver_of(options))

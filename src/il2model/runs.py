@@ -72,6 +72,12 @@ class RunOptions:
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.resume, bool):
+            raise InputError(f"resume is {self.resume!r}; it must be True or False.")
+        if not self.resume and self.folder is None:
+            raise InputError("resume=False has no effect without a folder; give one, or leave it out.")
+        if self.workers is not None and self.executor is not None:
+            raise InputError("workers are of this machine, and have no effect beside an executor; give one of the two.")
         if self.folder is not None:
             try:
                 object.__setattr__(self, "folder", Path(self.folder))

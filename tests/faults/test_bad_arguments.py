@@ -1,5 +1,7 @@
 """What a long verb cannot use is refused in one sentence that names it, before anything runs."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -89,3 +91,83 @@ def test_a_cohort(arguments):
 
 def test_whole_numbers_of_numpy_are_whole_numbers():
     assert il2.Cohort.sample(np.int64(3), seed=np.int64(1)) == il2.Cohort.sample(3, seed=1)
+
+
+def nothing(*_):
+    return None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"workers": 2}, "workers has no effect on one patient"),
+        ({"progress": nothing, "folder": "x"}, "folder and progress have no effect"),
+        ({"executor": nothing}, "executor has no effect"),
+        ({"cancel": nothing}, "cancel has no effect"),
+        ({"summary": True}, "summary has no effect"),
+        ({"resume": False}, "resume has no effect"),
+        ({"workers": 2, "draws": 3}, "workers has no effect"),
+        ({"seed": 3}, "seed is that of draws"),
+        ({"engine": "scipy", "precision": "float32"}, "no effect on 'scipy'"),
+        ({"engine": "plain", "precision": "float32"}, "no effect on 'plain'"),
+        ({"observables": "treg_percent"}, r"such as \['treg_percent'\]"),
+        ({"observables": []}, "observables names nothing"),
+        ({"observables": ["survival", "survival"]}, "stands twice in observables"),
+        ({"options": 3}, "options is of type int"),
+        ({"model": 3}, "model is of type int"),
+        ({"parameters": 3}, "parameters is 3"),
+        ({"cohort": 300}, "cohort is 300; it must be a Cohort"),
+    ],
+)
+def test_a_simulation(arguments, hint):
+    with pytest.raises(InputError, match=hint):
+        il2.simulate("imodals-1miu", **arguments)
+
+
+def test_a_simulation_of_a_cohort():
+    people = il2.Cohort.sample(2)
+    with pytest.raises(InputError, match="seed is that of draws, and has no effect on a cohort"):
+        il2.simulate("imodals-1miu", cohort=people, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"parameters_of_interest": []}, "parameters_of_interest names nothing"),
+        ({"parameters_of_interest": "il2_clearance"}, "a list of names is needed"),
+        ({"observables": "survival"}, "a list of names is needed"),
+        ({"parameters": {"il2_clearance": 1.0}}, "a mapping has none"),
+        ({"options": 3}, "options is of type int"),
+        ({"model": 3}, "model is of type int"),
+    ],
+)
+def test_sensitivities(arguments, hint):
+    with pytest.raises(InputError, match=hint):
+        il2.sensitivities("imodals-1miu", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"resume": False}, "resume=False has no effect without a folder"),
+        ({"resume": "no"}, "resume is 'no'; it must be True or False"),
+        ({"workers": 2, "executor": ThreadPoolExecutor(1)}, "give one of the two"),
+    ],
+)
+def test_the_options_of_a_long_run(arguments, hint):
+    study = il2.SensitivityStudy(outputs=["treg_percent"], method="morris", n=2)
+    people = il2.Cohort.sample(2)
+    for verb in (
+        lambda **k: il2.simulate("imodals-1miu", cohort=people, **k),
+        lambda **k: il2.run_trial("mirocals", **k),
+        lambda **k: il2.power_study("mirocals", **k),
+        lambda **k: il2.run_study(study, **k),
+        il2.optimize,
+    ):
+        with pytest.raises(InputError, match=hint):
+            verb(**arguments)
+
+
+def test_derivatives_warn_of_what_lies_outside_the_trials():
+    with pytest.warns(il2.IncompleteWarning, match="extrapolation"):
+        il2.sensitivities(il2.Regimen.cyclic(amount="9 MIU", days=2), ["il2_clearance"], ["treg_percent"])

@@ -161,10 +161,12 @@ def simulate(
     if cohort is None:
         if "design" in sample.keywords:
             raise InputError("--design chooses the patients of a cohort: add --cohort N.")
+        if folder is not None or dask is not None:
+            raise InputError("--folder and --dask are for the patients of a cohort: add --cohort N, or leave them out.")
         solution = run(plan, parameters=values)
     else:
         people = sample(cohort, parameters=values)
-        of_cohort = partial(run, plan, parameters=None, cohort=people, observables=observables)
+        of_cohort = partial(run, plan, parameters=None, cohort=people, observables=observables, seed=0)
         solution = run_long(of_cohort, "patients", folder=folder, dask=dask)
     for name in observables:
         solution.values(name)

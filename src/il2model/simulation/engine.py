@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import unknown_name
+from ..errors import InputError, unknown_name
 from ..solver.kernel import Kernel
 from ..solver.problem import BatchResult, Problem, SolverOptions
 
@@ -13,11 +13,13 @@ PRECISIONS = ("float64", "float32")
 
 
 def check_engine(engine: str, precision: str) -> None:
-    """Raise UnknownNameError for an engine or precision that does not exist."""
+    """Raise an error for an engine or precision that does not exist, or that do not go together."""
     if engine not in ENGINES:
         raise unknown_name("engine", engine, ENGINES)
     if precision not in PRECISIONS:
         raise unknown_name("precision", precision, PRECISIONS)
+    if precision == "float32" and engine != "fast":
+        raise InputError(f"float32 is a variant of engine 'fast', and has no effect on {engine!r}; leave it out.")
 
 
 def hand_over(

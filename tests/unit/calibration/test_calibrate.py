@@ -54,7 +54,7 @@ def test_a_finished_fit_is_kept_and_another_refused(folder, caplog):
         fit.fit_stage("pk", folder, TINY)
     assert caplog.messages == ["pk: the stored fit is kept"]
     with pytest.raises(InputError, match="holds a fit already; resume it"):
-        fit.fit_stage("pk", folder, TINY, run=RunOptions(resume=False))
+        fit.fit_stage("pk", folder, TINY, run=RunOptions(folder=folder, resume=False))
     other = Effort("quick", Size(patients=64, rtol=1e-5), TINY.options, False)
     with pytest.raises(InputError, match="another model or other targets"):
         fit.fit_stage("pk", folder, other)

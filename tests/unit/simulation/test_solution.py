@@ -187,7 +187,7 @@ def test_labels_hold_units_of_every_kind(patient):
 
 def test_what_is_for_cohorts_is_refused_for_one_patient(tmp_path):
     for how in ({"summary": True}, {"folder": tmp_path / "x"}):
-        with pytest.raises(InputError, match="for a cohort"):
+        with pytest.raises(InputError, match="has no effect on one patient"):
             il2.simulate("imodals-1miu", save=[7], **how)
     assert not (tmp_path / "x").exists()
 
