@@ -208,7 +208,7 @@ def crew(options: RunOptions) -> Iterator[RunOptions]:
         return
     own = _processes(options.width)
     try:
-        yield replace(options, executor=own)
+        yield replace(options, workers=None, executor=own)
     except BaseException:
         _terminate(own)
         raise
