@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, TypedDict, Unpack, overload
 
 from . import asked
 from .asked import Times, Values
@@ -25,55 +25,38 @@ if TYPE_CHECKING:
     from .simulation.sensitivities import Sensitivities
 
 
+class Keywords(TypedDict, total=False):
+    """The keywords of `simulate`."""
+
+    until: float | str | None
+    save: Times
+    parameters: Values | None
+    cohort: Cohort | None
+    draws: int | None
+    seed: int
+    observables: Sequence[str] | None
+    model: Model | Kernel | None
+    engine: str
+    precision: str
+    options: SolverOptions | None
+    summary: bool
+    folder: str | Path | None
+    resume: bool
+    workers: int | None
+    executor: Executor | None
+    progress: Progress | None
+    cancel: Cancel | None
+    raise_on_failure: bool
+
+
 @overload
-def simulate(
-    regimen: Regimen | str | None = None,
-    *,
-    until: float | str | None = None,
-    save: Times = None,
-    parameters: Values | None = None,
-    cohort: Cohort | None = None,
-    draws: int | None = None,
-    seed: int = 0,
-    observables: Sequence[str] | None = None,
-    model: Model | Kernel | None = None,
-    engine: str = "fast",
-    precision: str = "float64",
-    options: SolverOptions | None = None,
-    summary: bool = False,
-    folder: str | Path | None = None,
-    resume: bool = True,
-    workers: int | None = None,
-    executor: Executor | None = None,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
-    raise_on_failure: bool = True,
-) -> Solution: ...
+def simulate(regimen: Regimen | str | None = None, **keywords: Unpack[Keywords]) -> Solution: ...
 
 
 @overload
 def simulate(
     regimen: Sequence[Regimen] | list[str] | list[Regimen | str] | tuple[Regimen | str, ...],
-    *,
-    until: float | str | None = None,
-    save: Times = None,
-    parameters: Values | None = None,
-    cohort: Cohort | None = None,
-    draws: int | None = None,
-    seed: int = 0,
-    observables: Sequence[str] | None = None,
-    model: Model | Kernel | None = None,
-    engine: str = "fast",
-    precision: str = "float64",
-    options: SolverOptions | None = None,
-    summary: bool = False,
-    folder: str | Path | None = None,
-    resume: bool = True,
-    workers: int | None = None,
-    executor: Executor | None = None,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
-    raise_on_failure: bool = True,
+    **keywords: Unpack[Keywords],
 ) -> list[Solution]: ...
 
 
@@ -194,7 +177,9 @@ def simulate(
         observables=None if observables is None else asked.names_of(observables, "observables"),
     )
     if cohort is not None:
-        how = asked.run_options(folder, resume, workers, executor, progress)
+        from .runs import RunOptions
+
+        how = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
         solution = request.cohort(cohort, how, summary, cancel)
     else:
         solution = request.patient() if draws is None else request.drawn(draws, seed)

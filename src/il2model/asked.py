@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -19,7 +18,6 @@ from .units import to_float
 if TYPE_CHECKING:
     from .model.assembly import Model
     from .population.cohort import Cohort
-    from .runs import Executor, Progress, RunOptions
 
 #: One time or several, day or with a unit.
 Times: TypeAlias = "Sequence[float | str] | Floats | float | str | None"
@@ -189,13 +187,3 @@ def solver_of(options: SolverOptions | None, precision: str = "float64") -> Solv
     if not isinstance(options, SolverOptions):
         raise InputError(f"options is of type {type(options).__name__}; it must be SolverOptions(rtol=...).")
     return options
-
-
-def run_options(
-    folder: str | Path | None, resume: bool, workers: int | None, executor: Executor | None, progress: Progress | None
-) -> RunOptions:
-    """Return the options of a long run, checked."""
-    from .runs import RunOptions
-
-    place = None if folder is None else Path(folder)
-    return RunOptions(folder=place, resume=resume, workers=workers, executor=executor, progress=progress)

@@ -6,9 +6,12 @@ import platform
 import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypeAlias
 
 from ._version import __version__
+
+#: What made a result, as plain data.
+Manifest: TypeAlias = dict[str, Any]
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -28,10 +31,10 @@ def manifest(
     parameter_hash: str,
     parameter_set: str,
     calibrated: bool,
-    details: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    details: Mapping[str, object] | None = None,
+) -> Manifest:
     """Return the manifest of a result as plain data."""
-    record: dict[str, Any] = {
+    record: Manifest = {
         "il2model": __version__,
         "model_hash": model_hash,
         "parameter_hash": parameter_hash,

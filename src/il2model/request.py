@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from .simulation.solution import Solution
 from .simulation.summary import RunningSummary
 from .solver.kernel import Kernel
 from .solver.problem import Floats, SolverOptions, Status
+from .store import BlockStore, digest
 
 if TYPE_CHECKING:
     from .population.cohort import Cohort
@@ -85,7 +85,6 @@ class Request:
         from .simulation.batch import check_ids
         from .simulation.cohort import Task, solve_cohort
         from .simulation.engine import check_engine
-        from .store import BlockStore
 
         bp = self.kernel.blueprint
         ids = tuple(self.observables if self.observables is not None else bp.observables.ids)
@@ -112,9 +111,6 @@ class Request:
 
     def _job(self, cohort: Cohort, ids: tuple[str, ...]) -> dict[str, object]:
         """Return what the courses of a cohort depend on."""
-        subjects = hashlib.sha256(repr(cohort.columns).encode())
-        for array in (cohort.base, cohort.varied):
-            subjects.update(np.ascontiguousarray(array).data)
         return {
             "model": self.kernel.blueprint.key,
             "regimen": repr((self.plan.given, self.plan.resets, self.plan.riluzole)),
@@ -122,7 +118,7 @@ class Request:
             "save": self.times.tolist(),
             "observables": ids,
             "subjects": len(cohort),
-            "patients": subjects.hexdigest(),
+            "patients": digest(repr(cohort.columns), cohort.base, cohort.varied, separator="", digits=64),
             "engine": self.engine,
             "precision": self.precision,
             "options": repr(asdict(self.options)),
@@ -139,8 +135,6 @@ class Request:
         if isinstance(values, ParameterSet):
             hash, name, calibrated = values.fingerprint(), values.name, values.calibrated
         else:
-            from .store import digest
-
             text = repr(sorted((i, str(v)) for i, v in values.items()))
             hash, name, calibrated = digest(text), "given as numbers", False
         record = manifest(

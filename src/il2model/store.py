@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from .errors import InputError
 
 Content = bytes | memoryview | str | Callable[[IO[bytes]], object]
-#: A JSON value.
-Plain = Any
+#: An array of any numbers or of text, and a JSON value.
+Array: TypeAlias = NDArray[Any]
+Json: TypeAlias = Any
 _KEY = "job.json"
 _META = "__meta__"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+=-]*")
@@ -32,10 +33,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+=-]*")
 _STALE = 3600.0
 
 
-def digest(*parts: str | bytes, separator: str = "\n", digits: int = 16) -> str:
-    """Return hexadecimal digits of SHA-256 (64 at most) that name some texts or bytes."""
-    whole = separator.encode().join(p.encode() if isinstance(p, str) else p for p in parts)
-    return hashlib.sha256(whole).hexdigest()[:digits]
+def digest(*parts: str | bytes | Array, separator: str = "\n", digits: int = 16) -> str:
+    """Return hexadecimal digits of SHA-256 (64 at most) that name some texts, bytes or numbers of arrays."""
+    whole = hashlib.sha256()
+    for k, part in enumerate(parts):
+        whole.update(separator.encode() * bool(k))
+        content = part.tobytes() if isinstance(part, np.ndarray) else part
+        whole.update(content.encode() if isinstance(content, str) else content)
+    return whole.hexdigest()[:digits]
 
 
 def write_atomic(path: str | Path, content: Content) -> Path:
@@ -66,7 +71,7 @@ def write_atomic(path: str | Path, content: Content) -> Path:
     return path
 
 
-def write_json(path: str | Path, value: Plain) -> Path:
+def write_json(path: str | Path, value: Json) -> Path:
     """Write plain data as JSON, whole or not at all."""
     return write_atomic(path, json.dumps(value, indent=1) + "\n")
 
@@ -89,10 +94,10 @@ def _sync_folder(folder: Path) -> None:
 class Block:
     """Arrays by name, and plain data."""
 
-    arrays: Mapping[str, NDArray[Any]]
-    meta: Mapping[str, Plain] = field(default_factory=dict)
+    arrays: Mapping[str, Array]
+    meta: Mapping[str, Json] = field(default_factory=dict)
 
-    def __getitem__(self, name: str) -> NDArray[Any]:
+    def __getitem__(self, name: str) -> Array:
         return self.arrays[name]
 
 
@@ -115,10 +120,10 @@ class BlockStore:
         If the folder cannot be written, holds another job, or holds blocks and `resume` is false.
     """
 
-    def __init__(self, folder: str | Path | None, key: Mapping[str, Plain], *, resume: bool = True) -> None:
+    def __init__(self, folder: str | Path | None, key: Mapping[str, Json], *, resume: bool = True) -> None:
         self.folder = None if folder is None else Path(folder)
         text = json.dumps(dict(key), sort_keys=True)
-        self.key: Mapping[str, Plain] = MappingProxyType(json.loads(text))
+        self.key: Mapping[str, Json] = MappingProxyType(json.loads(text))
         self.digest = digest(text)
         if self.folder is None:
             return
@@ -189,7 +194,7 @@ class BlockStore:
             raise InputError(f"{path} belongs to another job; give another folder.")
         return Block(arrays=arrays, meta=meta["meta"])
 
-    def put(self, name: str, arrays: Mapping[str, NDArray[Any]], **meta: Plain) -> None:
+    def put(self, name: str, arrays: Mapping[str, Array], **meta: Json) -> None:
         """Write a block, whole or not at all; one of the same name is replaced."""
         if self.folder is None:
             return
@@ -203,7 +208,7 @@ class BlockStore:
         np.savez(content, **arrays)  # type: ignore[arg-type]  # mypy takes every name for allow_pickle
         self._write(self.path(name), content.getvalue())
 
-    def write(self, name: str, content: Content | Mapping[str, Plain]) -> None:
+    def write(self, name: str, content: Content | Mapping[str, Json]) -> None:
         """Write a file beside the blocks (a table, a manifest), whole or not at all; a mapping as JSON."""
         if self.folder is None:
             return
@@ -240,7 +245,7 @@ class BlockStore:
                 continue
 
 
-def _described(path: Path) -> tuple[dict[str, Plain], str]:
+def _described(path: Path) -> tuple[dict[str, Json], str]:
     """Return the job that a folder says it holds, and its digest."""
     try:
         stored = json.loads(path.read_text(encoding="utf8"))
@@ -249,16 +254,15 @@ def _described(path: Path) -> tuple[dict[str, Plain], str]:
         raise InputError(f"{path} is damaged; remove it and resume.") from None
 
 
-def _checksum(arrays: Mapping[str, NDArray[Any]], job: str, meta: Plain) -> str:
-    whole = hashlib.sha256(json.dumps([job, meta], sort_keys=True).encode())
+def _checksum(arrays: Mapping[str, Array], job: str, meta: Json) -> str:
+    parts: list[str | Array] = [json.dumps([job, meta], sort_keys=True)]
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        whole.update(f"\0{name} {array.dtype.str} {array.shape}\0".encode())
-        whole.update(array.tobytes())
-    return whole.hexdigest()
+        array = np.atleast_1d(arrays[name])
+        parts += [f"\0{name} {array.dtype.str} {array.shape}\0", array]
+    return digest(*parts, separator="", digits=64)
 
 
-def _difference(theirs: Mapping[str, Plain], ours: Mapping[str, Plain]) -> str:
+def _difference(theirs: Mapping[str, Json], ours: Mapping[str, Json]) -> str:
     """Say what differs between two jobs: the values where they are short, the names of the rest."""
     short, long = [], []
     for name in dict.fromkeys([*ours, *theirs]):

@@ -27,13 +27,6 @@ class _Counter:
     counts: tuple[int, ...] = ()  # how many of each number there may be, so that no two streams share a key
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Sequence:
-    """A stream of NumPy's default generator: its seed is the seed, followed by `numbers` numbers."""
-
-    numbers: int = 0
-
-
 _COUNTERS: Mapping[str, _Counter] = {
     "patient": _Counter(first=0, strides=(1,), counts=(200,)),  # k: attempt at an included patient
     "prior_point": _Counter(first=55),
@@ -46,16 +39,10 @@ _COUNTERS: Mapping[str, _Counter] = {
     # k: cut-off, size, replicate
     "power": _Counter(first=910_000_000, strides=(10_000_000, 100_000, 1), counts=(10_000, 100, 100_000)),
 }
-_SEQUENCES: Mapping[str, _Sequence] = {
-    "sobol": _Sequence(),
-    "design": _Sequence(),
-    "resample": _Sequence(),
-    "sampling_law": _Sequence(),
-    "predicted_trial": _Sequence(),
-    "importance": _Sequence(),
-    "emulator_bank": _Sequence(),
-    "probe": _Sequence(),
-    "synthetic_trial": _Sequence(numbers=1),
+#: Streams of NumPy's default generator: its seed is the seed, followed by so many numbers.
+_SEQUENCES: Mapping[str, int] = {
+    **dict.fromkeys(("sobol", "design", "resample", "sampling_law", "predicted_trial", "importance"), 0),
+    **{"emulator_bank": 0, "probe": 0, "synthetic_trial": 1},
 }
 #: Seeds of what no user seeds: the same points in every run.
 _FIXED: Mapping[str, int] = {
@@ -106,7 +93,7 @@ def stream(seed: int, name: str, *numbers: int) -> np.random.Generator:
         return np.random.Generator(_philox(seed, name, numbers))
     if name not in _SEQUENCES:
         raise unknown_name("random stream", name, [*_COUNTERS, *_SEQUENCES])
-    numbers = _checked_numbers(name, numbers, (_LARGEST,) * _SEQUENCES[name].numbers)
+    numbers = _checked_numbers(name, numbers, (_LARGEST,) * _SEQUENCES[name])
     return np.random.default_rng([seed, *numbers] if numbers else seed)
 
 

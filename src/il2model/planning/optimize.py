@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -173,14 +173,14 @@ def _search(
     """Return a row per regimen that the search tried."""
     import pandas as pd
 
-    tried: dict[Candidate, dict[str, Any]] = {}
+    tried: dict[Candidate, dict[str, float]] = {}
 
     def cost(x: Floats) -> float:
         candidate = (round(float(x[0]) * 4) / 4, round(float(x[1])), round(float(x[2])))
         if candidate not in tried:
             amount, days, every = candidate
-            row: dict[str, Any] = {"amount": amount, "days": days, "every": every}
-            row["injections_per_year"] = min(days, every) * 365.25 / every
+            yearly = min(days, every) * 365.25 / every
+            row: dict[str, float] = {"amount": amount, "days": days, "every": every, "injections_per_year": yearly}
             tried[candidate] = row | judge(candidate)
         judge.tell()
         row = tried[candidate]

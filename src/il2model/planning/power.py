@@ -5,33 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..endpoints.registry import TESTS
-from ..parameters import ParameterSet, load_parameters
+from ..parameters import ParameterSet
 from ..runs import Executor, Progress, RunOptions, worked
 from ..solver.problem import Floats
 from ..store import Block, BlockStore
-from ..streams import checked_seed, stream
+from ..streams import stream
 from ..trial_files import REFERENCE
 from ..trials.analysis import COMPUTED, TrialData
 from ..trials.design import TrialDesign
-from ..trials.recipe import (
-    PoolRecipe,
-    design_key,
-    job_of,
-    pools_forgotten,
-    ratio_of,
-    recipes_of,
-    record_of,
-    sets_of,
-    size_of,
-)
+from ..trials.recipe import PoolRecipe, Question, pools_forgotten, record_of
 from ..trials.replicate import draw_trial
 from ..trials.trial import Trial
-from ..uncertainty.draws import source_of
 from ..units import to_whole
 from .asked import ENDPOINTS, Range, cuts_of, endpoints_of, sizes_of
 from .result import PowerStudy
@@ -108,44 +97,37 @@ def power_study(
     InputError, UnknownNameError
     """
     options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
-    plan = TrialDesign.of(design)
-    replicates, seed = to_whole(replicates, "replicates", 1, 100_000), checked_seed(seed)
+    replicates = to_whole(replicates, "replicates", 1, 100_000)
+    asked = Question.of(
+        "power",
+        design,
+        options,
+        seed=seed,
+        draws=draws,
+        parameters=parameters,
+        pool=pool,
+        hazard_ratio=hazard_ratio,
+        sizes=(1000, 256),
+    )
+    plan = asked.design
     cuts = default_cuts(plan) if cuts is None else cuts_of(cuts)
     sizes = sizes_of(sizes)
     endpoints = endpoints_of(endpoints)
-    values = parameters if parameters is not None else load_parameters()
-    sets = sets_of(values, draws, seed)
-    size, ratio = size_of(pool, 1000 if draws is None else 256), ratio_of(hazard_ratio)
-    facts = {
+    facts: dict[str, object] = {
         "cuts": [None if c is None else list(c) for c in cuts],
         "sizes": list(sizes),
         "endpoints": list(endpoints),
         "replicates": replicates,
-        "seed": seed,
-        "draws": None if draws is None else len(sets),
-        "pool": size,
-        "hazard_ratio": ratio,
     }
-    key = job_of("power", values) | facts | {"design": design_key(plan)}
-    store = BlockStore(options.folder, key, resume=options.resume)
-    recipes = {
-        (c, k): recipe
-        for c, cut in enumerate(cuts)
-        for k, recipe in enumerate(
-            recipes_of(plan.replace(enrich=cut), sets, size=size, seed=seed, hazard_ratio=ratio, options=options)
-        )
-    }
-    tasks = list(_layout(recipes, sizes, endpoints, replicates, seed))
+    store = asked.store(facts)
+    recipes = {(c, k): recipe for c, cut in enumerate(cuts) for k, recipe in enumerate(asked.recipes(cut))}
+    tasks = list(_layout(recipes, sizes, endpoints, replicates, asked.seed))
     blocks = _run(tasks, store, options)
     table, refused, pools = _table(plan, cuts, sizes, endpoints, tasks, blocks)
-    details = facts | {
-        "trial": plan.name,
-        "drawn_from": None if draws is None else source_of(values),
-        "refused": refused,
-        "patients": pools * size,
-    }
-    record = record_of(values, {"study": details})
-    study = PowerStudy(design=plan, table=table, draws=draws, refused=refused, patients=pools * size, manifest=record)
+    left_out = {"refused": refused, "patients": pools * asked.size}
+    details = {**facts, **asked.facts, "trial": plan.name, "drawn_from": asked.drawn_from, **left_out}
+    record = record_of(asked.values, {"study": details})
+    study = PowerStudy(design=plan, table=table, draws=draws, manifest=record, **left_out)
     study.save(store)
     return study
 
@@ -252,7 +234,9 @@ def _table(
     return pd.DataFrame(rows), sum(pools.values()), len(pools)
 
 
-def _row(cut: Range, n: int, endpoint: str, z: Floats, p: Floats, deaths: Floats, alpha: float) -> dict[str, Any]:
+def _row(
+    cut: Range, n: int, endpoint: str, z: Floats, p: Floats, deaths: Floats, alpha: float
+) -> dict[str, float | str]:
     from scipy.special import ndtri
 
     power = float(((p < alpha) & (z > 0)).mean())

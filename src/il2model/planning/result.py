@@ -7,22 +7,66 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..manifest import Manifest
 from ..plain import plain, restored
 from ..store import BlockStore
 from ..trials.design import TrialDesign
+from ..values import same_fields
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-_UNCALIBRATED = "Uncalibrated parameters."
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Planned:
+    """What results of planning share.
+
+    Parameters
+    ----------
+    table : DataFrame
+    patients : int
+        Virtual patients that were asked.
+    manifest : mapping
+    """
+
+    table: pd.DataFrame = field(compare=False)
+    patients: int
+    manifest: Manifest = field(compare=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Planned) and same_fields(self, other) and self.table.equals(other.table)
+
+    def _repr_html_(self) -> str:
+        paragraphs = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"<p><code>{html.escape(repr(self))}</code></p>{paragraphs}{self._shown().to_html(index=False)}"
+
+    def _shown(self) -> pd.DataFrame:
+        return self.table
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know."""
+        return ("Uncalibrated parameters.",) * (not self.calibrated)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the parameters are calibrated."""
+        return bool(self.manifest["calibrated"])
+
+    def save(self, store: BlockStore) -> None:
+        """Write the result beside the blocks of its run."""
+        columns = {str(c): self.table[c].to_numpy() for c in self.table.columns}
+        texts = {c: v.astype(str) for c, v in columns.items() if v.dtype.kind == "O"}
+        store.put("table", columns | texts, columns=list(columns))
+        store.write("manifest.json", self.manifest)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class PowerStudy:
+class PowerStudy(Planned):
     """Power of designs.
 
     Parameters
@@ -38,33 +82,20 @@ class PowerStudy:
     """
 
     design: TrialDesign
-    table: pd.DataFrame
     draws: int | None
     refused: int
-    patients: int
-    manifest: Mapping[str, Any] = field(compare=False)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, PowerStudy) and _held(self) == _held(other) and self.table.equals(other.table)
 
     def __repr__(self) -> str:
         what = "power" if self.draws is None else f"assurance over {self.draws} draws"
         left_out = f", {self.refused} of {self.patients} virtual patients left out" if self.refused else ""
-        return f"PowerStudy({self.design.name!r}, {what}, {len(self.table)} rows{left_out}{_state(self.manifest)})"
-
-    def _repr_html_(self) -> str:
-        return _page(self, self.table, self.notes)
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether the parameters are calibrated."""
-        return bool(self.manifest["calibrated"])
+        state = "" if self.calibrated else ", uncalibrated parameters"
+        return f"PowerStudy({self.design.name!r}, {what}, {len(self.table)} rows{left_out}{state})"
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know."""
         left_out = f"{self.refused} of {self.patients} virtual patients could not be run and are in no trial."
-        return (left_out,) * bool(self.refused) + (_UNCALIBRATED,) * (not self.calibrated)
+        return (left_out,) * bool(self.refused) + super().notes
 
     def plot(self) -> Figure:
         """Draw a heat map of power, cut-offs against sizes, per endpoint."""
@@ -76,7 +107,7 @@ class PowerStudy:
     def save(self, store: BlockStore) -> None:
         """Write the study beside the blocks of its run."""
         store.write("design.json", plain(self.design))
-        _save(store, self.table, self.manifest)
+        super().save(store)
 
     @classmethod
     def load(cls, folder: str | Path) -> PowerStudy:
@@ -88,20 +119,12 @@ class PowerStudy:
             If there is none, or a file is damaged.
         """
         table, manifest = _loaded(Path(folder), "power")
-        design = restored(_json(Path(folder) / "design.json"))
-        facts = manifest["study"]
-        return cls(
-            design=design,
-            table=table,
-            draws=facts["draws"],
-            refused=facts["refused"],
-            patients=facts["patients"],
-            manifest=manifest,
-        )
+        known = {name: manifest["study"][name] for name in ("draws", "refused", "patients")}
+        return cls(design=restored(_json(Path(folder) / "design.json")), table=table, manifest=manifest, **known)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Search:
+class Search(Planned):
     """Regimens that were tried, and which of them no other beats with as few injections a year.
 
     Parameters
@@ -120,25 +143,15 @@ class Search:
 
     objective: str
     limits: Mapping[str, float]
-    table: pd.DataFrame
-    patients: int
-    manifest: Mapping[str, Any] = field(compare=False)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Search) and _held(self) == _held(other) and self.table.equals(other.table)
 
     def __repr__(self) -> str:
         most = int(self.table["left_out"].max())
         left_out = f", up to {most} of {self.patients} patients left out" if most else ""
-        return f"Search({self.objective!r}, {len(self.table)} regimens{left_out}{_state(self.manifest)})"
+        state = "" if self.calibrated else ", uncalibrated parameters"
+        return f"Search({self.objective!r}, {len(self.table)} regimens{left_out}{state})"
 
-    def _repr_html_(self) -> str:
-        return _page(self, self.table[self.table["non_dominated"]], self.notes)
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether the parameters are calibrated."""
-        return bool(self.manifest["calibrated"])
+    def _shown(self) -> pd.DataFrame:
+        return self.table[self.table["non_dominated"]]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -148,17 +161,13 @@ class Search:
             f"Under {int(bad.sum())} of {len(bad)} regimens patients could not be run, at most "
             f"{int(self.table['left_out'].max())} of {self.patients}; they count in neither arm."
         )
-        return (left_out,) * bool(bad.any()) + (_UNCALIBRATED,) * (not self.calibrated)
+        return (left_out,) * bool(bad.any()) + super().notes
 
     def plot(self) -> Figure:
         """Draw the objective against injections a year, with what is not dominated and its intervals."""
         from .figures import search_figure
 
         return search_figure(self.table, self.objective, self.notes, self.manifest["search"]["draws"])
-
-    def save(self, store: BlockStore) -> None:
-        """Write the search beside the blocks of its run."""
-        _save(store, self.table, self.manifest)
 
     @classmethod
     def load(cls, folder: str | Path) -> Search:
@@ -170,37 +179,11 @@ class Search:
             If there is none, or a file is damaged.
         """
         table, manifest = _loaded(Path(folder), "optimize")
-        facts = manifest["search"]
-        return cls(
-            objective=facts["objective"],
-            limits=facts["limits"],
-            table=table,
-            patients=facts["patients"],
-            manifest=manifest,
-        )
+        known = {name: manifest["search"][name] for name in ("objective", "limits", "patients")}
+        return cls(table=table, manifest=manifest, **known)
 
 
-def _held(value: PowerStudy | Search) -> list[Any]:
-    return [v for k, v in vars(value).items() if k not in ("table", "manifest")]
-
-
-def _state(manifest: Mapping[str, Any]) -> str:
-    return "" if manifest["calibrated"] else ", uncalibrated parameters"
-
-
-def _page(value: object, table: pd.DataFrame, notes: tuple[str, ...]) -> str:
-    paragraphs = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
-    return f"<p><code>{html.escape(repr(value))}</code></p>{paragraphs}{table.to_html(index=False)}"
-
-
-def _save(store: BlockStore, table: pd.DataFrame, manifest: Mapping[str, Any]) -> None:
-    columns = {str(c): table[c].to_numpy() for c in table.columns}
-    texts = {c: v.astype(str) for c, v in columns.items() if v.dtype.kind == "O"}
-    store.put("table", columns | texts, columns=list(columns))
-    store.write("manifest.json", manifest)
-
-
-def _loaded(folder: Path, verb: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _loaded(folder: Path, verb: str) -> tuple[pd.DataFrame, Manifest]:
     import pandas as pd
 
     block = BlockStore.opened(folder, verb).get("table")
@@ -210,7 +193,7 @@ def _loaded(folder: Path, verb: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     return pd.DataFrame(columns), _json(folder / "manifest.json")
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> Manifest:
     try:
         return dict(json.loads(path.read_text(encoding="utf8")))
     except (OSError, ValueError):

@@ -150,7 +150,7 @@ class SensitivityStudy(Question):
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the design and of everything that the results depend on."""
-        return digest(json.dumps(self.key, sort_keys=True), np.ascontiguousarray(self.design).tobytes(), separator="")
+        return digest(json.dumps(self.key, sort_keys=True), self.design, separator="")
 
     def companions(self, *, scrambles: int = 2, draws: int = 512) -> dict[str, SensitivityStudy]:
         """Return the studies that a reader will ask for beside this one.

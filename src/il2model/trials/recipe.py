@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
 
 from .._version import __version__
 from ..errors import InputError
-from ..manifest import manifest
-from ..parameters import ParameterSet
+from ..manifest import Manifest, manifest
+from ..parameters import ParameterSet, load_parameters
 from ..plain import plain
 from ..runs import RunOptions
 from ..solver.kernel import builtin_kernel
-from ..store import digest
-from ..streams import derived_seed
-from ..uncertainty.draws import draw
+from ..store import BlockStore, digest
+from ..streams import checked_seed, derived_seed
+from ..uncertainty.draws import draw, source_of
 from ..units import to_float, to_whole
 from .design import TrialDesign
 from .pool import Pool, build_pool
+from .trial import Trial
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,75 +72,103 @@ class PoolRecipe:
         return self.base() if self.hazard_ratio is None else self.base().with_hazard_ratio(self.hazard_ratio)
 
 
-def recipes_of(
-    design: TrialDesign,
-    sets: Sequence[ParameterSet],
-    *,
-    size: int,
-    seed: int,
-    hazard_ratio: float | None,
-    options: RunOptions,
-) -> list[PoolRecipe]:
-    """Return the recipe of each parameter draw; its patients are its own: the pool's seed goes with the draw."""
-    return [
-        PoolRecipe(
-            design=design.replace(trial=None),
-            size=size,
-            seed=derived_seed(seed, "pool", k),
-            parameters=one,
-            hazard_ratio=hazard_ratio,
-            workers=options.workers if options.executor is None else 1,
-        )
-        for k, one in enumerate(sets)
-    ]
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a run of virtual trials was asked, checked: whose trials, of which patients, and who works on them.
 
-
-def sets_of(values: ParameterSet, draws: int | None, seed: int) -> list[ParameterSet]:
-    """Return the parameter set of each draw, or the one set.
-
-    Raises
-    ------
-    InputError
+    Parameters
+    ----------
+    verb : str
+    design : TrialDesign
+    seed : int
+    values : ParameterSet
+    sets : list of ParameterSet
+        That of each draw, or the one set.
+    facts : mapping
+        seed, draws (None: the one set), pool (virtual patients of a set), hazard_ratio (in place of the model's).
+    options : RunOptions
     """
-    if not isinstance(values, ParameterSet):
-        raise InputError(
-            f"parameters is of type {type(values).__name__}; a ParameterSet is needed (load_parameters())."
-        )
-    return [values] if draws is None else draw(values, draws, seed).sets()
+
+    verb: str
+    design: TrialDesign
+    seed: int
+    values: ParameterSet
+    sets: list[ParameterSet]
+    facts: Mapping[str, float | None]
+    options: RunOptions
+
+    @classmethod
+    def of(
+        cls,
+        verb: str,
+        design: TrialDesign | Trial | str | Path,
+        options: RunOptions,
+        *,
+        seed: int,
+        draws: int | None,
+        parameters: ParameterSet | None,
+        pool: int | None,
+        hazard_ratio: float | None,
+        sizes: tuple[int, int],
+    ) -> Question:
+        """Check what was asked; `sizes` are the patients of a pool by default, with one set and with draws.
+
+        Raises
+        ------
+        InputError, UnknownNameError
+        """
+        plan, seed = TrialDesign.of(design), checked_seed(seed)
+        values = parameters if parameters is not None else load_parameters()
+        if not isinstance(values, ParameterSet):
+            raise InputError(
+                f"parameters is of type {type(values).__name__}; a ParameterSet is needed (load_parameters())."
+            )
+        sets = [values] if draws is None else draw(values, draws, seed).sets()
+        size = sizes[draws is not None] if pool is None else to_whole(pool, "pool", 2, 1_000_000)
+        ratio = None if hazard_ratio is None else to_float(hazard_ratio, "1", what="hazard_ratio")
+        if ratio is not None and not 0 < ratio < 100:
+            raise InputError(f"The hazard ratio is {ratio:g}; it must be above 0 and below 100.")
+        facts = {"seed": seed, "draws": None if draws is None else len(sets), "pool": size, "hazard_ratio": ratio}
+        return cls(verb=verb, design=plan, seed=seed, values=values, sets=sets, facts=facts, options=options)
+
+    @property
+    def size(self) -> int:
+        """Virtual patients of one parameter set."""
+        return int(self.facts["pool"] or 0)
+
+    @property
+    def drawn_from(self) -> str | None:
+        """Where draws come from; None without draws."""
+        return None if self.facts["draws"] is None else source_of(self.values)
+
+    def store(self, facts: Mapping[str, object] | None = None) -> BlockStore:
+        """Return the store of the run; `facts` are what it depends on besides."""
+        job = job_of(self.verb, self.values)
+        key = {**job, **self.facts, **(facts or {}), "design": design_key(self.design)}
+        return BlockStore(self.options.folder, key, resume=self.options.resume)
+
+    def recipes(self, enrich: tuple[float, float] | None) -> list[PoolRecipe]:
+        """Return the recipe of each parameter draw; its patients are its own: the pool's seed goes with the draw."""
+        return [
+            PoolRecipe(
+                design=self.design.replace(trial=None, enrich=enrich),
+                size=self.size,
+                seed=derived_seed(self.seed, "pool", k),
+                parameters=one,
+                hazard_ratio=self.facts["hazard_ratio"],
+                workers=self.options.workers if self.options.executor is None else 1,
+            )
+            for k, one in enumerate(self.sets)
+        ]
 
 
-def size_of(pool: int | None, default: int) -> int:
-    """Return how many virtual patients a pool has.
-
-    Raises
-    ------
-    InputError
-    """
-    return default if pool is None else to_whole(pool, "pool", 2, 1_000_000)
-
-
-def ratio_of(hazard_ratio: float | None) -> float | None:
-    """Return a hazard ratio that stands in for the model's effect.
-
-    Raises
-    ------
-    InputError
-    """
-    if hazard_ratio is None:
-        return None
-    ratio = to_float(hazard_ratio, "1", what="hazard_ratio")
-    if not 0 < ratio < 100:
-        raise InputError(f"The hazard ratio is {ratio:g}; it must be above 0 and below 100.")
-    return ratio
-
-
-def job_of(verb: str, values: ParameterSet) -> dict[str, str]:
+def job_of(verb: str, values: ParameterSet) -> dict[str, object]:
     """Return what every run of virtual trials depends on: the verb, the version, the model and the parameters."""
     model = builtin_kernel().blueprint.fingerprint
     return {"verb": verb, "version": __version__, "model": model, "parameters": parameter_key(values)}
 
 
-def record_of(values: ParameterSet, details: Mapping[str, Any]) -> dict[str, Any]:
+def record_of(values: ParameterSet, details: Mapping[str, object]) -> Manifest:
     """Return the manifest of a run with the built-in model."""
     return manifest(
         model_hash=builtin_kernel().blueprint.fingerprint,

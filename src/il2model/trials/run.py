@@ -7,27 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..parameters import ParameterSet, load_parameters
+from ..parameters import ParameterSet
 from ..plain import plain
 from ..runs import Executor, Progress, RunOptions, worked
 from ..solver.problem import Floats
 from ..store import Block, BlockStore
-from ..streams import checked_seed, stream
-from ..uncertainty.draws import source_of
+from ..streams import stream
 from ..units import to_whole
 from .curves import expected_survival, observed_survival, ratio_by_marker
 from .design import TrialDesign
-from .recipe import (
-    PoolRecipe,
-    design_key,
-    job_of,
-    pools_forgotten,
-    ratio_of,
-    recipes_of,
-    record_of,
-    sets_of,
-    size_of,
-)
+from .recipe import PoolRecipe, Question, design_key, pools_forgotten, record_of
 from .replicate import analyse, draw_trial
 from .result import TrialResult
 from .stored import GRID, assembled, layout, pool_name
@@ -89,20 +78,22 @@ def run_trial(
     InputError, UnknownNameError, SimulationError
     """
     options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
-    plan = TrialDesign.of(design)
-    replicates, seed = to_whole(replicates, "replicates", 1, 1_000_000), checked_seed(seed)
-    values = parameters if parameters is not None else load_parameters()
-    sets = sets_of(values, draws, seed)
-    size = size_of(pool, POOL if draws is None else POOL_PER_DRAW)
-    ratio = ratio_of(hazard_ratio)
-    facts = {"seed": seed, "draws": None if draws is None else len(sets), "pool": size, "hazard_ratio": ratio}
-    key = job_of("trial", values) | facts | {"design": design_key(plan)}
-    store = BlockStore(options.folder, key, resume=options.resume)
-    recipes = recipes_of(plan, sets, size=size, seed=seed, hazard_ratio=ratio, options=options)
-    blocks = _run(recipes, replicates, seed, store, options)
-    drawn = {"drawn_from": None if draws is None else source_of(values)}
-    details = {"trial": plan.name, "replicates": replicates, **facts, **drawn, "design": design_key(plan)}
-    record = record_of(values, details)
+    replicates = to_whole(replicates, "replicates", 1, 1_000_000)
+    asked = Question.of(
+        "trial",
+        design,
+        options,
+        seed=seed,
+        draws=draws,
+        parameters=parameters,
+        pool=pool,
+        hazard_ratio=hazard_ratio,
+        sizes=(POOL, POOL_PER_DRAW),
+    )
+    plan, store = asked.design, asked.store()
+    blocks = _run(asked.recipes(plan.enrich), replicates, asked.seed, store, options)
+    details = {"trial": plan.name, "replicates": replicates, **asked.facts, "drawn_from": asked.drawn_from}
+    record = record_of(asked.values, details | {"design": design_key(plan)})
     store.write("design.json", plain(plan))
     store.write("manifest.json", record)
     return TrialResult(**assembled(blocks, record, plan))
