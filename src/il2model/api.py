@@ -279,7 +279,6 @@ def sensitivities(
         raise InputError("Derivatives are by the parameters of a ParameterSet, with records; a mapping has none.")
     if studied := plan.studied():
         warn_incomplete(studied[1])
-    free = [i for i, r in values.records.items() if not r.fixed and i in kernel.blueprint.parameters]
-    wanted = free if parameters_of_interest is None else parameters_of_interest
+    wanted = asked.free_of(values, kernel) if parameters_of_interest is None else parameters_of_interest
     ids, seen = asked.names_of(wanted, "parameters_of_interest"), asked.names_of(observables, "observables")
     return forward_sensitivities(kernel, plan, values, ids, seen, times, end, asked.solver_of(options))

@@ -175,6 +175,20 @@ def names_of(given: Sequence[str], what: str) -> list[str]:
     return list(given)
 
 
+def free_of(values: ParameterSet, kernel: Kernel) -> list[str]:
+    """Return the parameters of a model that are not fixed.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    free = [i for i, r in values.records.items() if not r.fixed and i in kernel.blueprint.parameters]
+    if not free:
+        raise InputError("None of the parameters is a free one of this model; give parameters= with its records.")
+    return free
+
+
 def solver_of(options: SolverOptions | None, precision: str = "float64") -> SolverOptions:
     """Return the options of the solver: those given, or the default of a precision.
 

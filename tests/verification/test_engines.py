@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.helpers.regimens import random_regimen, random_rows
 
+import il2model as il2
 from il2model.simulation.run import solve as solve_rows
 from il2model.solver.problem import SolverOptions, Status
 
@@ -100,3 +101,16 @@ def test_the_error_falls_with_the_tolerance(kernel, default_row):
     assert errors[0] < 1e-3
     assert errors[1] < 1e-5
     assert errors[1] < errors[0] / 10
+
+
+@pytest.mark.parametrize("engine", ["fast", "plain", "scipy", "scipy-radau", "scipy-bdf"])
+def test_who_cannot_be_run_fails_alone(engine):
+    people = il2.Cohort.sample(4, seed=1)
+    clearance = people["il2_clearance"].copy()
+    clearance[::2] = -1.0
+    half = people.changed({"il2_clearance": clearance})
+    with pytest.warns(il2.IncompleteWarning, match="2 of 4 subjects"):
+        found = il2.simulate("imodals-1miu", cohort=half, save=[0, 7, 60], engine=engine)
+    assert list(found.messages) == [0, 2]
+    assert found.left_out == 2
+    assert np.isfinite(found.values("treg_percent")[1::2]).all()

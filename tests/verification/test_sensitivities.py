@@ -1,5 +1,8 @@
 """Forward sensitivities against central differences at tight tolerance."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -68,3 +71,32 @@ def test_what_has_no_such_derivative_says_so():
         il2.sensitivities("imodals-1miu", ["male_share"], ["treg_percent"], save=[7])
     with pytest.raises(il2.UnknownNameError, match="treg_percent"):
         il2.sensitivities("imodals-1miu", ["il2_clearance"], ["treg_procent"], save=[7])
+
+
+def test_they_are_values_that_say_what_they_rest_on():
+    s = il2.sensitivities("imodals-1miu", ["il2_clearance"], ["treg_percent"], save=[7, 85])
+    for other in (pickle.loads(pickle.dumps(s)), copy.deepcopy(s)):
+        assert other == s
+    assert s != il2.sensitivities("imodals-2miu", ["il2_clearance"], ["treg_percent"], save=[7, 85])
+    assert repr(s) == "Sensitivities(treg_percent by 1 parameter(s), 2 times to day 85, calibrated parameters)"
+    assert "il2_clearance" in s._repr_html_()
+    assert "note" not in s.array("treg_percent").attrs
+    prior = il2.load_parameters("prior")
+    bare = il2.sensitivities("imodals-1miu", ["il2_clearance"], ["treg_percent"], save=[7], parameters=prior)
+    assert bare.array("treg_percent").attrs["note"] == "uncalibrated parameters"
+    assert "uncalibrated" in repr(bare)
+
+
+@pytest.mark.parametrize("riluzole", [(), ((0.0, 20.0),), ((10.0, 30.0), (40.0, 50.0))])
+def test_they_follow_riluzole(parameters, riluzole):
+    plan = il2.Regimen.named("imodals-2miu").replace(riluzole=riluzole)
+    tight = SolverOptions(rtol=1e-10, atol=1e-12)
+    common = dict(save=[8, 25, 60], options=tight)
+    s = il2.sensitivities(plan, ["motor_unit_loss_rate"], ["hazard"], parameters=parameters, **common)
+    value = parameters["motor_unit_loss_rate"]
+    up, down = (
+        il2.simulate(plan, parameters=parameters.replace({"motor_unit_loss_rate": value * f}), **common)
+        for f in (1.0001, 0.9999)
+    )
+    expected = (up.values("hazard")[0] - down.values("hazard")[0]) / (2e-4 * value)
+    np.testing.assert_allclose(s.values[0, :, 0], expected, rtol=1e-3)

@@ -17,11 +17,13 @@ import numpy as np
 
 from ..dosing.regimen import Regimen
 from ..errors import InputError, SimulationError, unknown_name
+from ..notebook import table
 from ..parameters import ParameterSet
 from ..solver.fast import StepTape
 from ..solver.kernel import Kernel
 from ..solver.problem import Floats, SolverOptions
 from ..units import factor
+from ..values import same_fields
 from .batch import Batch, check_ids
 
 if TYPE_CHECKING:
@@ -33,12 +35,12 @@ BUMP = 1e-5
 STEPS = 200_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Sensitivities:
     """Derivatives of observables by parameters along one patient's course.
 
     values is (parameter, time, observable) in observable units per parameter unit
-    (that of its record); nominal is (time, observable).
+    (that of its record); nominal is (time, observable). It can be pickled, copied and compared.
     """
 
     parameters: tuple[str, ...]
@@ -48,6 +50,25 @@ class Sensitivities:
     nominal: Floats
     units: tuple[tuple[str, ...], tuple[str, ...]]
     at: Floats  # parameter values, record units
+    calibrated: bool
+
+    def __eq__(self, other: object) -> bool:
+        return same_fields(self, other) if isinstance(other, Sensitivities) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # arrays can change
+
+    def __repr__(self) -> str:
+        state = "calibrated" if self.calibrated else "uncalibrated"
+        what = f"{', '.join(self.observables)} by {len(self.parameters)} parameter(s)"
+        return f"Sensitivities({what}, {len(self.time)} times to day {self.time[-1]:g}, {state} parameters)"
+
+    def _repr_html_(self) -> str:
+        """Return relative derivatives on the last day as a table for a notebook, the largest first."""
+        last = np.stack([self.relative(o)[:, -1] for o in self.observables], axis=1)
+        order = np.argsort(-np.nan_to_num(np.abs(last)).max(axis=1, initial=0.0))
+        rows = [(self.parameters[k], *(f"{x:.3g}" for x in last[k])) for k in order]
+        note = f"d ln / d ln on day {self.time[-1]:g}"
+        return table(repr(self), ("", *self.observables), rows, note)
 
     def _at(self, observable: str) -> int:
         for k, id in enumerate(self.observables):
@@ -69,6 +90,8 @@ class Sensitivities:
             "units": f"{self.units[1][k]} per unit of the parameter",
             "long_name": f"d({observable})/d(parameter)",
         }
+        if not self.calibrated:
+            attributes["note"] = "uncalibrated parameters"
         return xr.DataArray(self.values[:, :, k], dims=("parameter", "time"), coords=coords, attrs=attributes)
 
     def relative(self, observable: str) -> Floats:
@@ -142,6 +165,7 @@ def forward_sensitivities(
         nominal=table[0],
         units=(tuple(parameters.record(i).unit for i in ids), tuple(bp.items[o].unit for o in observables)),
         at=np.array([parameters[i] for i in ids]),
+        calibrated=parameters.calibrated,
     )
 
 

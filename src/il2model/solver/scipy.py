@@ -112,9 +112,12 @@ def _integrate(module: ModuleType, subject: _Subject, options: SolverOptions, at
         inside = [float(x) for x in problem.save if t < x <= stop]
         points = inside if inside and inside[-1] == stop else [*inside, stop]
         first = min(options.h_first, stop - t)
-        result = solve_ivp(
-            fun, (t, stop), subject.y, method, points, rtol=options.rtol, atol=atol, jac=jac, first_step=first
-        )
+        try:
+            result = solve_ivp(
+                fun, (t, stop), subject.y, method, points, rtol=options.rtol, atol=atol, jac=jac, first_step=first
+            )
+        except (ArithmeticError, ValueError):  # plain floats raise where arrays hold infinities
+            return Status.NOT_FINITE
         if not result.success or not np.isfinite(result.y).all():
             return Status.NOT_FINITE if result.success else Status.STEP_TOO_SMALL
         subject.evaluations += int(result.nfev)
