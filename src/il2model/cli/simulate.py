@@ -48,20 +48,8 @@ def regimen_of(
         plan = cyclic(amount)
     else:
         assert records is not None
-        plan = Regimen.from_records(_read_records(records), name=records.stem)
+        plan = Regimen.from_records(records, name=records.stem)
     return plan.off_riluzole() if off_riluzole else plan
-
-
-def _read_records(path: Path) -> list[dict[str, str]]:
-    import csv
-
-    try:
-        with path.open(newline="", encoding="utf8") as stream:
-            return [dict(row) for row in csv.DictReader(stream)]
-    except OSError as error:
-        raise InputError(f"The records {path} cannot be read: {error.strerror}.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"The records {path} are not a CSV file: {error}.") from None
 
 
 @verb(
@@ -121,7 +109,7 @@ def simulate(
     amount : DOSE
         Amount of each dose: '2 MIU', '122 ug', '1 MIU/m2'.
     records
-        CSV file of NONMEM-style records: time,amt,ii,addl,rate,ss,evid,cmt.
+        Table of NONMEM-style records (CSV, TSV, blanks, Parquet): time,amt,ii,addl,rate,ss,evid,cmt.
     cut
         Leave out the doses after --until.
     off_riluzole

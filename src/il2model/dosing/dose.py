@@ -95,7 +95,7 @@ class Dose:
         object.__setattr__(self, "per_m2", bool(self.per_m2 or per_m2))
         object.__setattr__(self, "time", parse_time(self.time, "the time of a dose"))
         object.__setattr__(self, "duration", parse_time(self.duration, "the duration of a dose"))
-        object.__setattr__(self, "ii", parse_time(self.ii, "ii"))
+        object.__setattr__(self, "ii", parse_time(self.ii, "ii") if self.ss else 0.0)
         if self.time < 0:
             raise InputError(f"A dose at day {self.time:g} lies before t = 0.")
         if self.duration < 0:

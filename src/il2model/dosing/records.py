@@ -1,127 +1,204 @@
-"""NONMEM-style dosing records to doses and resets."""
+"""NONMEM's dosing records to doses and resets: the one reader behind every door.
+
+Records at one time count in their order; evid 3, evid 4 and ss = 1 wipe out what was given before, at the same
+time too, and end the additional doses of earlier records.
+"""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..errors import InputError, unknown_name
+from ..errors import InputError
+from .columns import as_number, is_missing
 from .dose import Dose
+from .record import DOSES, MOST, RESETS, Record, read_record
+from .table import Table, read_table
 
-_COLUMNS = ("id", "time", "amt", "evid", "ii", "addl", "rate", "duration", "ss", "cmt", "dv", "mdv")
-_ROUTES = {"sc": "sc", "iv": "iv", "1": "sc", "2": "iv", "nan": "sc", ".": "sc"}
-_MAX_ADDL = 100_000
-
-
-def _rows(frame: Any) -> list[dict[str, Any]]:
-    if hasattr(frame, "to_dict") and hasattr(frame, "columns"):  # a data frame
-        rows = frame.to_dict("records")
-    elif isinstance(frame, Mapping):
-        columns = {k: list(v) for k, v in frame.items()}
-        lengths = {len(v) for v in columns.values()}
-        if len(lengths) > 1:
-            raise InputError("The columns of the records have different lengths.")
-        count = lengths.pop() if lengths else 0
-        rows = [{k: v[i] for k, v in columns.items()} for i in range(count)]
-    elif isinstance(frame, Iterable) and not isinstance(frame, str | bytes):
-        rows = list(frame)
-    else:
-        raise InputError("Dosing records are a data frame, a mapping of columns or a list of mappings.")
-    clean = []
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row, Mapping):
-            raise InputError(f"Record {number} is not a mapping of column to value.")
-        clean.append({str(k).strip().lower(): v for k, v in row.items()})
-    return clean
+#: Days after the last dose or reset that a course of records lasts where `planned_length` does not say.
+AFTER = 28.0
 
 
-def _number(row: Mapping[str, Any], key: str, number: int, default: float) -> float:
-    value = row.get(key, default)
-    if value is None or value == "" or value == ".":
-        return default
-    try:
-        result = float(value)
-    except (TypeError, ValueError):
-        raise InputError(f"Record {number}: {key} is {value!r}, which is not a number.") from None
-    if math.isnan(result) and key not in ("time", "amt"):
-        return default
-    if not math.isfinite(result):
-        raise InputError(f"Record {number}: {key} is {result}; it must be finite.")
-    return result
+@dataclass(frozen=True)
+class Course:
+    """What the records of one subject give: the fields of a `Regimen`, and whether any is a dose."""
+
+    doses: tuple[Dose, ...]
+    resets: tuple[float, ...]
+    riluzole: tuple[tuple[float, float], ...]
+    length: float
+    treated: bool
 
 
-def _count(row: Mapping[str, Any], key: str, number: int, allowed: range) -> int:
-    value = _number(row, key, number, 0.0)
-    if value != int(value) or int(value) not in allowed:
-        raise InputError(f"Record {number}: {key} is {value:g}; allowed are {allowed.start} to {allowed.stop - 1}.")
-    return int(value)
+def usual_length(doses: Sequence[Dose], resets: Sequence[float], times: Sequence[float]) -> float:
+    """Return the length, day, of a course whose records, at `times`, do not say one."""
+    return max([d.end + AFTER for d in doses] + [t + AFTER for t in resets] + [AFTER, *times])
 
 
-def doses_from_records(frame: Any) -> tuple[tuple[Dose, ...], tuple[float, ...], float]:
-    """Expand records (time, amt, ii, addl, rate or duration, ss, evid, cmt) into doses, resets and a length in days.
+def course_from_records(source: Any, *, allow_untreated: bool = False) -> Course:
+    """Return what the records of one subject give.
 
-    evid 0 and 2 are passed over, 1 doses, 3 resets the IL-2 half, 4 resets and
-    doses; a reset ends the additional doses of earlier records.
+    Raises
+    ------
+    InputError
+        With file, line and record; if there are several subjects, or no dose that was not allowed to miss.
     """
-    rows = _rows(frame)
+    table = read_table(source)
+    subjects = split_subjects(table)
+    if len(subjects) > 1:
+        of = f"The records {table.source}".rstrip()
+        raise InputError(f"{of} hold several subjects (id); pass those of one, or take read_nonmem.")
+    records = [read_record(table, k) for k in itertools.chain(*subjects.values())]
+    course = course_of(records, sortable="id" not in table.columns)
+    check_treated(table, [course], allow_untreated=allow_untreated)
+    return course
+
+
+def check_treated(table: Table, courses: Sequence[Course], *, allow_untreated: bool) -> None:
+    """Raise InputError if a table holds no dose, unless that is allowed."""
+    if not allow_untreated and not any(course.treated for course in courses):
+        of = f"The records {table.source}" if table.source else "The records"
+        what = "no dose" if table.rows else "no record"
+        raise InputError(
+            f"{of} hold {what}; an untreated course is the regimen 'placebo' (in Python, allow_untreated=True)."
+        )
+
+
+def split_subjects(table: Table) -> dict[Any, list[int]]:
+    """Return the numbers of the records of each subject, in order; without a column id, of the only one.
+
+    Raises
+    ------
+    InputError
+        If an id is missing, or comes again after that of another subject: for NONMEM this is another individual.
+    """
+    if "id" not in table.columns:
+        return {None: list(range(len(table.rows)))} if table.rows else {}
+    ids = _ids(table)
+    found: dict[Any, list[int]] = {}
+    for k, id in enumerate(ids):
+        if id in found and ids[k - 1] != id:
+            raise InputError(
+                f"{table.place(k)}: id {id!r} comes again after another subject; for NONMEM this is another "
+                "individual: give each an id of its own, or put the records of one together."
+            )
+        found.setdefault(id, []).append(k)
+    return found
+
+
+def _ids(table: Table) -> list[Any]:
+    """Return numbers where every id is one, else texts."""
+    given = [row.get("id") for row in table.rows]
+    for k, id in enumerate(given):
+        if is_missing(id):
+            raise InputError(f"{table.place(k)}: id is {id!r}, which means missing; every record needs its subject.")
+        if isinstance(id, bool) or (not isinstance(id, str | int | float) and not hasattr(id, "item")):
+            raise InputError(f"{table.place(k)}: id is {id!r}; it must be a number or a text.")
+    try:
+        numbers = [as_number(id, "id", table.place(k)) or 0.0 for k, id in enumerate(given)]
+    except InputError:
+        return [str(id).strip() for id in given]
+    return [int(x) if x == int(x) else x for x in numbers]
+
+
+def course_of(records: Sequence[Record], *, sortable: bool) -> Course:
+    """Return doses, resets, riluzole and length of the records of one subject.
+
+    Parameters
+    ----------
+    records : sequence of Record
+    sortable : bool
+        Doses alone may come in any order; else the clock must not go back.
+
+    Raises
+    ------
+    InputError
+        If the clock goes back.
+    """
+    records = _in_order(records, sortable=sortable)
     doses: list[Dose] = []
     resets: list[float] = []
-    parsed = []
-    for number, row in enumerate(rows, 1):
-        for column in row:
-            if column not in _COLUMNS:
-                raise unknown_name(f"column (in record {number})", column, _COLUMNS)
-        if "time" not in row:
-            raise InputError(f"Record {number} has no column 'time'.")
-        evid = _count({"evid": 1, **row}, "evid", number, range(5))
-        if evid in (1, 4) and "amt" not in row:
-            raise InputError(f"Record {number} has no column 'amt'.")
-        parsed.append((number, row, evid, _number(row, "time", number, math.nan)))
-        if math.isnan(parsed[-1][3]):
-            raise InputError(f"Record {number}: time is missing.")
-    if len({str(r["id"]) for _, r, _, _ in parsed if "id" in r}) > 1:
-        raise InputError("The records hold several subjects (id); pass those of one.")
-    stops = sorted(time for _, _, evid, time in parsed if evid in (3, 4))
-    for number, row, evid, time in parsed:
-        if evid == 3:
-            resets.append(time)
-        if evid not in (1, 4):
-            continue
-        doses += _expand(number, row, evid, time, stops)
-        if len(doses) > _MAX_ADDL:
-            raise InputError(f"The records hold more than {_MAX_ADDL} doses.")
-    length = max([d.end for d in doses] + resets + [0.0]) + 28.0
-    return tuple(doses), tuple(resets), length
+    for record in records:
+        if record.wipes:
+            doses = [d for d in doses if d.time < record.time]
+        if record.evid == RESETS[0]:
+            if record.time < 0:
+                raise InputError(f"{record.place}: a reset at day {record.time:g} lies before t = 0.")
+            resets.append(record.time)
+        if record.dose is not None:
+            doses += _with_additional(record, record.dose)
+        if len(doses) > MOST:
+            raise InputError(f"{record.place}: the records hold more than {MOST} doses.")
+    planned = _planned(records)
+    length = usual_length(doses, resets, [r.time for r in records]) if planned is None else planned
+    treated = any(r.dose is not None for r in records)
+    return Course(tuple(doses), tuple(resets), _riluzole(records), length, treated)
 
 
-def _expand(number: int, row: Mapping[str, Any], evid: int, time: float, stops: list[float]) -> list[Dose]:
-    """Turn one record into its doses."""
-    amount = _number(row, "amt", number, 0.0)
-    ii = _number(row, "ii", number, 0.0)
-    addl = _count(row, "addl", number, range(_MAX_ADDL + 1))
-    rate = _number(row, "rate", number, 0.0)
-    duration = _number(row, "duration", number, 0.0)
-    ss = _count(row, "ss", number, range(2))
-    compartment = str(row.get("cmt") or 1).strip().lower().removesuffix(".0")
-    route = _ROUTES.get(compartment)
-    if route is None:
-        raise InputError(f"Record {number}: cmt is {row['cmt']!r}; allowed are 1 (sc) and 2 (iv).")
-    if amount < 0 or rate < 0 or duration < 0:
-        raise InputError(f"Record {number}: amt, rate and duration must be zero or more.")
-    if rate and duration and not math.isclose(rate * duration, amount, rel_tol=1e-9):
-        raise InputError(f"Record {number}: amt is not rate x duration; give one of the two.")
-    if addl and ii <= 0:
-        raise InputError(f"Record {number}: addl needs an interval ii above zero.")
-    if rate and not duration:
-        duration = amount / rate
+def _in_order(records: Sequence[Record], *, sortable: bool) -> Sequence[Record]:
+    """Check that the clock does not go back; doses alone, of no named subject, are sorted."""
+    if sortable and all(r.evid in DOSES and not r.wipes for r in records):
+        return sorted(records, key=lambda r: r.time)
+    for before, record in itertools.pairwise(records):
+        if record.time < before.time:
+            again = (
+                "the days between two periods count here, for what no reset sets back (motor neurons)"
+                if record.evid in RESETS
+                else "records must be in order of time"
+            )
+            raise InputError(
+                f"{record.place}: time goes back from {before.time:g} to {record.time:g}; {again}: "
+                "count all days of a subject from one t = 0."
+            )
+    return records
+
+
+def _with_additional(record: Record, dose: Dose) -> list[Dose]:
     try:
-        found = [Dose(time, amount, route, duration, reset=evid == 4, ss=bool(ss), ii=ii if ss else 0.0)]
-        for k in range(1, addl + 1):
-            when = time + k * ii
-            if any(time < stop <= when for stop in stops):
-                break
-            found.append(Dose(when, amount, route, duration))
+        more = [
+            Dose(record.time + k * record.ii, dose.amount, dose.route, dose.duration, dose.per_m2)
+            for k in range(1, record.addl + 1)
+        ]
     except InputError as error:
-        raise InputError(f"Record {number}: {error}") from None
-    return found
+        raise InputError(f"{record.place}: {error}") from None
+    return [dose, *more]
+
+
+def _planned(records: Sequence[Record]) -> float | None:
+    """Return what `planned_length` says, None where it says nothing."""
+    said = {r.planned_length: r for r in records}
+    if len(said) > 1:
+        place = list(said.values())[1].place
+        raise InputError(f"{place}: planned_length differs from that of the record before; it is one number.")
+    value = next(iter(said), None)
+    if value is not None and value < 0:
+        raise InputError(f"{records[0].place}: planned_length is {value:g}; it must be zero or more.")
+    return value
+
+
+def _riluzole(records: Sequence[Record]) -> tuple[tuple[float, float], ...]:
+    """Return the days on riluzole; a change is two records at one time, so that no reading fills a gap otherwise."""
+    said = [(r.time, r.on_riluzole, r.place) for r in records]
+    if all(value is None for _, value, _ in said):
+        return ((0.0, math.inf),)
+    periods: list[tuple[float, float]] = []
+    begin = 0.0 if said[0][1] else None
+    for _, value, place in said:
+        if value is None:
+            raise InputError(f"{place}: on_riluzole is missing; say 0 or 1 in every record of a subject, or in none.")
+    for (time, old, _), (later, new, place) in itertools.pairwise(said):
+        if old == new:
+            continue
+        if time != later:
+            raise InputError(
+                f"{place}: on_riluzole changes between day {time:g} and day {later:g}; "
+                "say when, with two records of evid 2 at one time, the old and the new value."
+            )
+        if new:
+            begin = max(time, 0.0)
+        elif begin is not None:
+            periods, begin = periods + ([(begin, time)] if time > begin else []), None
+    return tuple(periods) if begin is None else (*periods, (begin, math.inf))

@@ -6,7 +6,6 @@ international units (MIU). A regimen is a value: every change returns a new one.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..notebook import table
+from .canonical import ordered, periods_of
 from .courses import Plan, daily_doses, named_plan, plan_names
 from .describe import outside_studied, runs_of, sentence
 from .dose import MICROGRAM_PER_MIU, ROUTES, Dose, parse_amount, parse_time
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from .records import Course
+    from .writing import Row
 
 __all__ = ["MICROGRAM_PER_MIU", "ROUTES", "Dose", "Regimen", "parse_amount"]
 
@@ -37,7 +40,11 @@ class Regimen:
     riluzole : sequence of (from, to)
         Days on riluzole; by default all.
     resets : sequence of float
-        Days on which the IL-2 half is set back to untreated (evid 3).
+        Days on which the IL-2 half is set back to untreated (evid 3), before the doses of that time.
+
+    Doses of one time are all given, after the reset that one of them may ask for. Two spellings of one course are
+    one value: a dose that resets comes first at its time and alone says so, one of amount zero becomes a reset,
+    and periods on riluzole that touch are one.
     """
 
     doses: tuple[Dose, ...] = ()
@@ -47,14 +54,11 @@ class Regimen:
     resets: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        doses = tuple(sorted(self.doses, key=lambda d: d.time))
+        doses, resets = ordered(self.doses, [parse_time(t, "the time of a reset") for t in self.resets])
         object.__setattr__(self, "doses", doses)
         object.__setattr__(self, "length", float(self.length))
-        object.__setattr__(self, "resets", tuple(sorted(parse_time(t, "the time of a reset") for t in self.resets)))
-        periods = tuple((parse_time(a, "riluzole") if a else 0.0, float(b)) for a, b in self.riluzole)
-        if any(not a < b for a, b in periods) or any(x[1] > y[0] for x, y in itertools.pairwise(periods)):
-            raise InputError("The riluzole periods must be (from, to) in order and must not overlap.")
-        object.__setattr__(self, "riluzole", periods)
+        object.__setattr__(self, "resets", resets)
+        object.__setattr__(self, "riluzole", periods_of(self.riluzole))
         if self.resets and self.resets[0] < 0:
             raise InputError(f"A reset at day {self.resets[0]:g} lies before t = 0.")
 
@@ -107,46 +111,50 @@ class Regimen:
         return plan_names()
 
     @classmethod
-    def from_records(cls, frame: Any, *, name: str = "records") -> Regimen:
+    def from_records(cls, frame: Any, *, name: str = "records", allow_untreated: bool = False) -> Regimen:
         """Read NONMEM-style records of one subject.
 
         Parameters
         ----------
-        frame : data frame, mapping of columns, or sequence of mappings
+        frame : data frame, mapping of columns, sequence of mappings, or Path
             Columns `time` and `amt`, and where needed `evid`, `ii`, `addl`, `rate`,
-            `duration`, `ss`, `cmt` (1 or 'sc', 2 or 'iv'). Times in days, amounts in
-            MIU, rate in MIU per day.
+            `duration`, `ss`, `cmt` (1 or 'sc', 2 or 'iv'), `per_m2` (1: the amount is per
+            square metre). Times in days, amounts in MIU, rate in MIU per day. Other columns
+            may hold anything.
+        name : str
+        allow_untreated : bool
+            Records without a dose are meant.
 
         Raises
         ------
         InputError
-            With the row and column that cannot be used.
+            With the record and column that cannot be used; if there is no dose.
         """
-        from .records import doses_from_records
+        from .records import course_from_records
 
-        doses, resets, length = doses_from_records(frame)
-        return cls(doses, name, length, resets=resets)
+        course = course_from_records(frame, allow_untreated=allow_untreated)
+        return cls.of_course(course, name)
 
-    def to_records(self) -> list[dict[str, float]]:
-        """Return one NONMEM-style record per dose and reset, in order of time."""
-        rows = [
-            {
-                "time": d.time,
-                "amt": d.amount,
-                "rate": d.amount / d.duration if d.duration else 0.0,
-                "evid": 4 if d.reset else 1,
-                "cmt": _compartment(d.route),
-                "ii": d.ii,
-                "addl": 0,
-                "ss": int(d.ss),
-            }
-            for d in self.doses
-        ]
-        rows += [
-            {"time": t, "amt": 0.0, "rate": 0.0, "evid": 3, "cmt": 1, "ii": 0.0, "addl": 0, "ss": 0}
-            for t in self.resets
-        ]
-        return sorted(rows, key=lambda r: (r["time"], -r["evid"]))
+    @classmethod
+    def of_course(cls, course: Course, name: str) -> Regimen:
+        """Return the regimen of what the records of one subject give."""
+        return cls(course.doses, name, course.length, course.riluzole, course.resets)
+
+    def to_records(self) -> list[Row]:
+        """Return NONMEM-style records in order of time, from which `from_records` makes an equal regimen.
+
+        Columns time, amt, rate, evid, cmt, ii, addl, ss; and where they say something per_m2,
+        on_riluzole (evid 2 where it changes) and planned_length. The name, and doses of amount
+        zero, are not among them.
+
+        Raises
+        ------
+        InputError
+            If the model's route has no number in records.
+        """
+        from .writing import records_of
+
+        return records_of(self.doses, self.resets, self.riluzole, self.length)
 
     # ---------------------------------------------------------------- changing
     def replace(self, **changes: Any) -> Regimen:
@@ -254,11 +262,3 @@ class Regimen:
             title=f"{self.name}: {self}",
             unit=unit,
         )
-
-
-def _compartment(route: str) -> int:
-    """Return the NONMEM compartment of a route."""
-    for number, id in enumerate(ROUTES, start=1):
-        if id == route:
-            return number
-    raise InputError(f"Doses by {route!r} have no number in records, which know {' and '.join(ROUTES)}.")

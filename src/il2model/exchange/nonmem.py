@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from ..dosing.columns import NUMBERS, is_missing
+from ..dosing.record import read_record
+from ..dosing.records import check_treated, course_of, split_subjects
 from ..dosing.regimen import Regimen
+from ..dosing.table import Table, read_table
+from ..dosing.writing import OPTIONAL
 from ..errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _DOSE = ["ID", "TIME", "AMT", "RATE", "EVID", "CMT", "II", "ADDL", "SS"]
+_VALUE = ["DVID", "DV", "MDV"]
 
 
-def read_nonmem(source: str | Path | Any) -> tuple[dict[Any, Regimen], pd.DataFrame]:
+def read_nonmem(source: str | Path | Any, *, allow_untreated: bool = False) -> tuple[dict[Any, Regimen], pd.DataFrame]:
     """Return the regimen of every subject, and the observations.
 
     Parameters
     ----------
     source : path or data frame
-        Columns ID, TIME (day), AMT (MIU), and where needed EVID, II, ADDL, RATE (MIU/day), SS, CMT
-        (1 s.c., 2 i.v.), DV, DVID, MDV; any case; '.' is missing. Records with EVID 0 are
-        observations; without EVID, those with a missing or zero AMT are.
+        Columns ID, TIME (day), AMT (MIU), and where needed EVID, II, ADDL, RATE (MIU/day) or DURATION, SS,
+        CMT (1 s.c., 2 i.v.), DV, DVID, MDV; any case; '.' is missing. Without EVID, records that say nothing
+        of a dose are observations where there is a DV, DVID or MDV. Other columns may hold anything.
+    allow_untreated : bool
+        A data set without a dose is meant.
 
     Returns
     -------
@@ -36,48 +42,44 @@ def read_nonmem(source: str | Path | Any) -> tuple[dict[Any, Regimen], pd.DataFr
     Raises
     ------
     InputError
-        With the record and column that cannot be used.
+        With the file, line, record and column that cannot be used.
     """
-    import pandas as pd
-
-    if isinstance(source, str | Path):
-        try:
-            frame = pd.read_csv(source, na_values=["."], skipinitialspace=True)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{source} cannot be read: {error}.") from None
-    else:
-        frame = source.copy()
-    frame.columns = [str(c).strip().lstrip("#").upper() for c in frame.columns]
-    for column in ("ID", "TIME"):
-        if column not in frame:
-            raise InputError(f"The data set has no column {column}.")
-    for column in frame.columns.difference(["ID", "DVID"]):
-        numbers = pd.to_numeric(frame[column], errors="coerce")
-        wrong = frame[column].notna() & numbers.isna()
-        if wrong.any():
-            number = int(np.flatnonzero(wrong)[0]) + 1
-            raise InputError(f"Record {number}: {column} is {frame[column][wrong].iloc[0]!r}, which is not a number.")
-        frame[column] = numbers
-    if "EVID" not in frame:
-        amount = frame["AMT"] if "AMT" in frame else pd.Series(0.0, index=frame.index)
-        frame["EVID"] = np.where(amount.fillna(0) > 0, 1, 0)
-    frame["EVID"] = frame["EVID"].fillna(0)
-    doses = frame[frame["EVID"].isin([1, 3, 4])]
-    columns = [c for c in _DOSE[1:] if c in frame]
+    table = read_table(Path(source) if isinstance(source, str) else source)
+    for column in ("id", "time"):
+        if column not in table.columns:
+            raise InputError(f"The data set {table.source}".rstrip() + f" has no column {column.upper()}.")
     regimens: dict[Any, Regimen] = {}
-    for id, rows in frame.groupby("ID", sort=False):
-        own = doses[doses["ID"] == id][columns]
-        records = [{str(k).lower(): v for k, v in r.items() if v == v} for r in own.to_dict("records")]
+    subjects = split_subjects(table)
+    courses = []
+    rows: list[dict[str, Any]] = []
+    for id, numbers in subjects.items():
         try:
-            plan = Regimen.from_records(records, name=f"subject {id}")
+            records = [read_record(table, k) for k in numbers]
+            courses.append(course_of(records, sortable=False))
+            regimens[id] = Regimen.of_course(courses[-1], f"subject {id}")
         except InputError as error:
             raise InputError(f"Subject {id}: {error}") from None
-        last = float(rows["TIME"].max())
-        regimens[id] = plan.replace(length=max(plan.length, last))
-    seen = frame["EVID"] == 0
-    if "MDV" in frame:
-        seen &= frame["MDV"].fillna(0) == 0
-    return regimens, frame[seen].reset_index(drop=True)
+        rows += [_values(table, k) | {"ID": id} for k, r in zip(numbers, records, strict=True) if r.observed]
+    check_treated(table, courses, allow_untreated=allow_untreated)
+    return regimens, _frame(rows, [c.upper() for c in table.columns])
+
+
+def _values(table: Table, k: int) -> dict[str, Any]:
+    """Return the cells of an observation, those of known columns as numbers."""
+    row = {c.upper(): None if is_missing(v) else v for c, v in table.rows[k].items()}
+    return row | {c.upper(): table.number(k, c) for c in table.rows[k] if c in NUMBERS} | {"EVID": 0}
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """Return a data frame in which columns of numbers are numbers."""
+    import pandas as pd
+
+    frame = pd.DataFrame(list(rows), columns=list(dict.fromkeys([*columns, "EVID"])))
+    for column in frame.columns.drop("ID"):
+        numbers = pd.to_numeric(frame[column], errors="coerce")
+        if (numbers.notna() | frame[column].isna()).all():
+            frame[column] = numbers
+    return frame
 
 
 def to_nonmem(regimens: Regimen | Mapping[Any, Regimen], observations: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -93,7 +95,8 @@ def to_nonmem(regimens: Regimen | Mapping[Any, Regimen], observations: pd.DataFr
     Returns
     -------
     data frame
-        ID, TIME, AMT, RATE, EVID, CMT, II, ADDL, SS, DVID, DV, MDV; `attrs['dvid']` names the numbers.
+        ID, TIME, AMT, RATE, EVID, CMT, II, ADDL, SS, DVID, DV, MDV; `attrs['dvid']` names the numbers. Where a
+        subject needs them also PER_M2, ON_RILUZOLE and PLANNED_LENGTH, so that `read_nonmem` gives equal regimens.
         A dose comes after an observation of the same time, as it is simulated here.
 
     Raises
@@ -104,46 +107,59 @@ def to_nonmem(regimens: Regimen | Mapping[Any, Regimen], observations: pd.DataFr
     import pandas as pd
 
     plans = {1: regimens} if isinstance(regimens, Regimen) else dict(regimens)
-    rows = []
-    for id, plan in plans.items():
-        for record in plan.to_records():
-            rows.append({"ID": id, **{k.upper(): v for k, v in record.items()}, "DVID": 0, "DV": np.nan, "MDV": 1})
+    rows = [
+        {"ID": id, **{k.upper(): v for k, v in record.items()}, "DVID": 0, "MDV": 1}
+        for id, plan in plans.items()
+        for record in plan.to_records()
+    ]
     names: list[str] = []
     if observations is not None:
-        seen = observations.reset_index()
-        seen = seen.rename(columns={c: str(c).upper() for c in seen.columns if str(c).upper() in ("ID", "TIME")})
-        if "TIME" not in seen:
-            raise InputError("The observations have no column TIME.")
-        if "ID" not in seen:
-            if len(plans) > 1:
-                raise InputError("The observations have no column ID, and there are several subjects.")
-            seen["ID"] = next(iter(plans))
-        unknown = set(seen["ID"]) - set(plans)
-        if unknown:
-            raise InputError(f"Subject {sorted(unknown)[0]} has observations and no regimen.")
+        seen = _observed(observations, plans)
         names = [c for c in seen.columns if c not in ("ID", "TIME", "index")]
-        for number, name in enumerate(names, 1):
-            for id, time, value in zip(seen["ID"], seen["TIME"], seen[name], strict=True):
-                rows.append(
-                    {
-                        "ID": id,
-                        "TIME": time,
-                        "AMT": 0.0,
-                        "RATE": 0.0,
-                        "EVID": 0,
-                        "CMT": 0,
-                        "II": 0.0,
-                        "ADDL": 0,
-                        "SS": 0,
-                        "DVID": number,
-                        "DV": value,
-                        "MDV": int(value != value),
-                    },
-                )
-    columns = [*_DOSE, "DVID", "DV", "MDV"]
-    frame = pd.DataFrame(rows, columns=columns)
+        rows += _observation_rows(seen, names)
+    more = [c.upper() for c in (*OPTIONAL, "planned_length") if any(c.upper() in r for r in rows)]
+    last: dict[Any, float] = {}
+    for row in rows:
+        last[row["ID"]] = max(last.get(row["ID"], 0.0), row["TIME"])
+    if any(last[id] > plan.length for id, plan in plans.items()):
+        more = list(dict.fromkeys([*more, "PLANNED_LENGTH"]))
+    frame = pd.DataFrame(rows, columns=[*_DOSE, *more, *_VALUE])
     order = {id: k for k, id in enumerate(plans)}
     frame["_"] = frame["ID"].map(order)
     frame = frame.sort_values(["_", "TIME", "MDV", "DVID"], kind="stable").drop(columns="_").reset_index(drop=True)
+    for column, usual in OPTIONAL.items():
+        if column.upper() in frame:
+            filled = frame[column.upper()]
+            if column == "on_riluzole":
+                by_subject = filled.groupby(frame["ID"], sort=False)
+                filled = by_subject.ffill().groupby(frame["ID"], sort=False).bfill()
+            frame[column.upper()] = filled.fillna(usual).astype(int)
+    if "PLANNED_LENGTH" in frame:
+        frame["PLANNED_LENGTH"] = frame["ID"].map({id: plan.length for id, plan in plans.items()})
     frame.attrs["dvid"] = dict(enumerate(names, 1))
     return frame
+
+
+def _observed(observations: pd.DataFrame, plans: Mapping[Any, Regimen]) -> pd.DataFrame:
+    """Return observations with columns ID and TIME."""
+    seen = observations.reset_index()
+    seen = seen.rename(columns={c: str(c).upper() for c in seen.columns if str(c).upper() in ("ID", "TIME")})
+    if "TIME" not in seen:
+        raise InputError("The observations have no column TIME.")
+    if "ID" not in seen:
+        if len(plans) > 1:
+            raise InputError("The observations have no column ID, and there are several subjects.")
+        seen["ID"] = next(iter(plans))
+    unknown: set[Hashable] = set(seen["ID"]) - set(plans)
+    if unknown:
+        raise InputError(f"Subject {sorted(map(str, unknown))[0]} has observations and no regimen.")
+    return seen
+
+
+def _observation_rows(seen: pd.DataFrame, names: Sequence[str]) -> list[dict[str, Any]]:
+    nothing = {"AMT": 0.0, "RATE": 0.0, "EVID": 0, "CMT": 0, "II": 0.0, "ADDL": 0, "SS": 0}
+    return [
+        {"ID": id, "TIME": time, **nothing, "DVID": number, "DV": value, "MDV": int(value != value)}
+        for number, name in enumerate(names, 1)
+        for id, time, value in zip(seen["ID"], seen["TIME"], seen[name], strict=True)
+    ]
