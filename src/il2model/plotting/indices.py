@@ -43,6 +43,11 @@ def footnote(figure: Figure, text: str) -> None:
     figure.supxlabel(text, fontsize=7, x=0.01, ha="left", wrap=True)
 
 
+def _difference(unit: str) -> str:
+    """Return the unit of a difference: of two percentages it is no percentage of anything."""
+    return "percentage points" if unit == "percent" else unit
+
+
 def bars(
     names: Sequence[str],
     values: Floats,
@@ -87,7 +92,7 @@ def against_time(
     *,
     title: str,
     axis: str,
-    unit: str = "",
+    unit: str = "1",
     starts: Sequence[float] = (),
     most: int = 12,
 ) -> Figure:
@@ -129,7 +134,7 @@ def against_time(
         bottom.plot(t, np.sqrt(np.maximum(variance[first:last], 0)), color=COLOURS[1])
         bottom.set_xlabel("day of the cycle" if by_cycle else "time since first dose [day]", fontsize=9)
         bottom.grid(alpha=0.25, linewidth=0.5)
-    axes[1, 0].set_ylabel(f"SD [{unit}]" if unit else "SD", fontsize=8)
+    axes[1, 0].set_ylabel(label("SD", unit), fontsize=8)
     figure.colorbar(image, ax=axes[0], label=axis)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return figure
@@ -146,7 +151,7 @@ def swings(names: Sequence[str], low: Floats, high: Floats, *, title: str, unit:
     ax.barh(y + 0.19, low[order], 0.38, color=COLOURS[5], label="at its 10 % quantile")
     ax.barh(y - 0.19, high[order], 0.38, color=COLOURS[2], label="at its 90 % quantile")
     ax.axvline(0, color="#444444", linewidth=0.8)
-    _finish(ax, y, names, order, title=title, axis=label("change from the median", unit))
+    _finish(ax, y, names, order, title=title, axis=label("change from the median", _difference(unit)))
     return figure
 
 
@@ -183,7 +188,7 @@ def beside(
     return figure
 
 
-def scatters(names: Sequence[str], x: Floats, y: Floats, *, title: str, label: str, units: Sequence[str]) -> Figure:
+def scatters(names: Sequence[str], x: Floats, y: Floats, *, title: str, axis: str, units: Sequence[str]) -> Figure:
     """Draw an output against some parameters, (row, parameter), with the mean in ten slices of equal count."""
     from matplotlib.ticker import LogFormatter, LogLocator, NullLocator
 
@@ -204,15 +209,13 @@ def scatters(names: Sequence[str], x: Floats, y: Floats, *, title: str, label: s
             ax.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5), numticks=6))
             ax.xaxis.set_major_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(np.inf, np.inf)))
             ax.xaxis.set_minor_locator(NullLocator())
-        ax.set_xlabel(
-            f"{names[k].replace('_', ' ')} [{units[k]}]" if units[k] != "1" else names[k].replace("_", " "), fontsize=8
-        )
+        ax.set_xlabel(label(names[k].replace("_", " "), units[k]), fontsize=8)
         ax.tick_params(labelsize=7)
         ax.grid(alpha=0.25, linewidth=0.5)
     for ax in axes[d:]:
         ax.set_visible(False)
     for ax in axes[::3]:
-        ax.set_ylabel(label, fontsize=8)
+        ax.set_ylabel(axis, fontsize=8)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     return figure
 
@@ -245,8 +248,8 @@ def plane(names: Sequence[str], mu: Floats, sigma: Floats, *, title: str, unit: 
         ax.annotate(
             names[k].replace("_", " "), (mu[k], sigma[k]), fontsize=7, xytext=(4, 3), textcoords="offset points"
         )
-    ax.set_xlabel(f"mean absolute elementary effect [{unit}]")
-    ax.set_ylabel(f"SD of the effects [{unit}]")
+    ax.set_xlabel(label("mean absolute elementary effect", _difference(unit)))
+    ax.set_ylabel(label("SD of the effects", _difference(unit)))
     ax.set_title(title, fontsize=10, loc="left")
     ax.legend(fontsize=8, frameon=False)
     ax.grid(alpha=0.25, linewidth=0.5)

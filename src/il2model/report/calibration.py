@@ -31,11 +31,11 @@ _WORDS = {
 
 
 def read_table(path: Path) -> list[Row]:
-    """Read a CSV table; numbers become floats."""
+    """Read a CSV table; numbers become floats, units stay words (that of a ratio is '1')."""
     if not path.exists():
         return []
     with path.open(encoding="utf8") as stream:
-        return [{k: _number(v) for k, v in row.items()} for row in csv.DictReader(stream)]
+        return [{k: v if k == "unit" else _number(v) for k, v in row.items()} for row in csv.DictReader(stream)]
 
 
 def _number(text: str) -> Any:
@@ -146,8 +146,7 @@ def _groups(targets: list[Row]) -> Mapping[tuple[str, str, bool], list[Row]]:
     """Group targets that share an axis: trial, unit, and whether it is logarithmic."""
     groups: dict[tuple[str, str, bool], list[Row]] = {}
     for row in targets:
-        unit = "1" if row["unit"] == 1.0 else str(row["unit"])
-        groups.setdefault((str(row["trial"]), unit, bool(row["log"])), []).append(row)
+        groups.setdefault((str(row["trial"]), row["unit"], bool(row["log"])), []).append(row)
     return groups
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..plotting import UNIT_WORDS
 from ..plotting import indices as draw
+from ..plotting.panels import label as axis_label
 from ..sensitivity.calendar import cycle_starts
 from ..sensitivity.results import StudyResult
 from ..solver.problem import Floats
@@ -38,8 +40,7 @@ def looked_at(result: StudyResult) -> list[int]:
 def label(result: StudyResult, k: int) -> str:
     """Return the meaning and the unit of an output."""
     c = result.study.columns[k]
-    text = c.meaning[0].upper() + c.meaning[1:]
-    return f"{text} [{c.unit}]" if c.unit != "1" else text
+    return axis_label(c.meaning[0].upper() + c.meaning[1:], c.unit)
 
 
 def order(values: Floats, k: int) -> list[int]:
@@ -61,7 +62,7 @@ def bars(result: StudyResult, k: int) -> Embedded:
     found, how = result.indices, result.study.how
     names, column = list(result.study.inputs), result.study.columns[k]
     _, values, half = result.main()
-    axis = how.look.axis + (f" [{column.unit}]" if how.look.in_units and column.unit != "1" else "")
+    axis = axis_label(how.look.axis, column.unit if how.look.in_units else "1")
     second, first_label = None, ""
     if how.look.beside is not None:
         other, words, first_label = how.look.beside
@@ -121,7 +122,7 @@ def against_time(result: StudyResult) -> list[Embedded]:
             result.variance[columns],
             title=f"{meaning}: {name} against time",
             axis=axis,
-            unit=first.unit if first.unit != "1" else "",
+            unit=first.unit,
             starts=[s for s in starts if s < times[-1]],
         )
         alt = f"Heat map of {name} of {meaning} against time, with its SD below."
@@ -169,7 +170,7 @@ def scatter(result: StudyResult, k: int) -> Embedded:
         np.column_stack([table[i] for i in names]),
         result.Y[rows, k],
         title=label(result, k),
-        label=unit if unit != "1" else "",
+        axis=UNIT_WORDS.get(unit, unit),
         units=[study.values.record(i).unit for i in names],
     )
     return _embedded(figure, f"{label(result, k)} against {', '.join(names)}.", result)

@@ -64,7 +64,7 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
         baseline=result.baseline().reset_index().to_dict("records"),
         figure=embedded(figure),
         markers=markers,
-        refused=result.refused,
+        left_out=result.left_out,
         manifest=json.dumps(dict(result.manifest), indent=1),
     )
     write_json(folder / "manifest.json", dict(result.manifest))

@@ -44,7 +44,7 @@ def test_a_second_index_stands_beside_the_first():
 def test_a_heat_map_leaves_masked_times_empty_and_shows_the_spread_below():
     values = np.array([[0.1, np.nan, 0.2], [0.9, np.nan, 0.7]])
     figure = draw.against_time(
-        NAMES[:2], np.array([1.0, 2.0, 8.0]), values, np.array([4.0, 0.0, 9.0]), title="t", axis="S", unit="%"
+        NAMES[:2], np.array([1.0, 2.0, 8.0]), values, np.array([4.0, 0.0, 9.0]), title="t", axis="S", unit="percent"
     )
     top, bottom, *_ = figure.axes
     (mesh,) = top.collections
@@ -70,7 +70,7 @@ def test_a_tornado_shows_both_ends_in_the_unit():
     low, high = ax.containers
     assert [p.get_width() for p in low] == [0.6, -0.3, -0.1]
     assert [p.get_width() for p in high] == [-1.2, 0.6, 0.2]
-    assert ax.get_xlabel() == "change from the median [%]"
+    assert ax.get_xlabel() == "change from the median [percentage points]", "a change of 2 % could be relative"
 
 
 def test_studies_beside_each_other_keep_their_names_and_intervals():
@@ -85,7 +85,7 @@ def test_studies_beside_each_other_keep_their_names_and_intervals():
 def test_scatters_show_the_points_and_means_of_slices_with_units():
     rng = np.random.default_rng(0)
     x, y = rng.random((40, 2)), rng.random(40)
-    axes = draw.scatters(NAMES[:2], x, y, title="", label="%", units=["L/day", "1"]).axes
+    axes = draw.scatters(NAMES[:2], x, y, title="", axis="%", units=["L/day", "1"]).axes
     assert [ax.get_xlabel() for ax in axes[:2]] == ["il2 clearance [L/day]", "treg loss rate"]
     points, means = axes[1].get_lines()
     np.testing.assert_array_equal(points.get_xydata(), np.column_stack([x[:, 1], y]))
@@ -95,12 +95,12 @@ def test_scatters_show_the_points_and_means_of_slices_with_units():
 
 def test_morris_plane_names_its_points_and_units():
     mu, sigma = np.array([1.0, 3.0, 2.0]), np.array([0.5, 0.1, 0.2])
-    (ax,) = draw.plane(NAMES, mu, sigma, title="", unit="%").axes
+    (ax,) = draw.plane(NAMES, mu, sigma, title="", unit="cell/uL").axes
     assert ax.get_lines()[0].get_xydata().tolist() == np.column_stack([mu, sigma]).tolist()
     assert {t.get_text(): t.xy for t in ax.texts} == {
         n.replace("_", " "): (m, s) for n, m, s in zip(NAMES, mu, sigma, strict=True)
     }
-    assert "[%]" in ax.get_xlabel() and "[%]" in ax.get_ylabel()
+    assert "[cells/µL]" in ax.get_xlabel() and "[cells/µL]" in ax.get_ylabel()
 
 
 def test_convergence_and_failures_draw_what_they_are_given():
