@@ -15,7 +15,7 @@ from .errors import InputError
 _CLASS = "class"
 
 
-def plain(value: Any, *, leave_out: tuple[str, ...] = (), told_apart: bool = False) -> Any:
+def plain(value: object, *, leave_out: tuple[str, ...] = (), told_apart: bool = False) -> Any:
     """Return what a value holds as plain data: numbers, text, lists and mappings with text for keys.
 
     Parameters
@@ -32,7 +32,7 @@ def plain(value: Any, *, leave_out: tuple[str, ...] = (), told_apart: bool = Fal
         For anything else, so that nothing is lost without a word.
     """
 
-    def inner(x: Any) -> Any:
+    def inner(x: object) -> object:
         if is_dataclass(x) and not isinstance(x, type):
             kept = (f for f in fields(x) if f.init and f.name not in leave_out and (f.compare or not told_apart))
             name = f"{type(x).__module__}:{type(x).__qualname__}"
@@ -54,7 +54,7 @@ def plain(value: Any, *, leave_out: tuple[str, ...] = (), told_apart: bool = Fal
     return inner(value)
 
 
-def restored(data: Any) -> Any:
+def restored(data: object) -> Any:
     """Return the value that `plain` wrote: dataclasses of this package, checked as when made; lists as tuples.
 
     Raises

@@ -11,12 +11,12 @@ import math
 import re
 from functools import cache
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .errors import InputError, UnitError
 
 if TYPE_CHECKING:
-    pass
+    import pint
 
 DEFINITIONS = """
 day = [time] = d = days
@@ -87,11 +87,11 @@ _QUANTITY = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:
 
 
 @cache
-def registry() -> Any:
+def registry() -> pint.UnitRegistry[float]:
     """Load the closed unit registry (the only import of the unit library)."""
     import pint
 
-    ureg: Any = pint.UnitRegistry(None)
+    ureg: pint.UnitRegistry[float] = pint.UnitRegistry(None)
     for line in DEFINITIONS.strip().splitlines():
         ureg.define(line)
     return ureg
@@ -104,7 +104,7 @@ def normalise(unit: str) -> str:
 
 
 @cache
-def parse_unit(unit: str) -> Any:
+def parse_unit(unit: str) -> pint.Unit:
     """Return the unit-library object of a unit string; raise UnitError if it is unknown."""
     text = normalise(unit)
     if text == "1":

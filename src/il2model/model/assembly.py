@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import TypeVar
 
 import sympy as sp
 
@@ -19,6 +19,7 @@ from .untreated import check_untreated
 
 __all__ = ["PAGES", "Model", "assemble", "builtin"]
 
+T = TypeVar("T")
 #: The mechanisms of the built-in model, in the order of the documents.
 PAGES: tuple[Callable[[], Submodel], ...] = (
     il2_pk.build,
@@ -54,8 +55,8 @@ def _check_symbols(model: Model) -> None:
                     raise ModelError(f"{what} {id!r} uses the {kinds[name]} {name!r}, which it may not.")
 
 
-def _joined(pages: Iterable[Submodel], attribute: str) -> dict[str, Any]:
-    return {k: v for page in pages for k, v in getattr(page, attribute).items()}
+def _joined(tables: Iterable[Mapping[str, T]]) -> dict[str, T]:
+    return {k: v for table in tables for k, v in table.items()}
 
 
 def _declared(pages: Iterable[Submodel]) -> dict[str, Quantity]:
@@ -109,11 +110,12 @@ def assemble(pages: Iterable[Submodel], name: str = "il2model") -> Model:
         return tuple(q.id for q in quantities.values() if q.kind is kind)
 
     states = of(Kind.STATE)
-    equations, baseline, untreated = (_joined(pages, a) for a in ("equations", "baseline", "untreated"))
+    equations, baseline = _joined(p.equations for p in pages), _joined(p.baseline for p in pages)
+    untreated = _joined(p.untreated for p in pages)
     for state in states:
         if state not in equations:
             raise ModelError(f"The state {state!r} has no equation.")
-    defaults, scales = _joined(pages, "input_defaults"), _joined(pages, "scales")
+    defaults, scales = _joined(p.input_defaults for p in pages), _joined(p.scales for p in pages)
     model = Model(
         name=name,
         quantities=quantities,
@@ -122,13 +124,13 @@ def assemble(pages: Iterable[Submodel], name: str = "il2model") -> Model:
         parameters=of(Kind.PARAMETER),
         inputs=of(Kind.INPUT),
         input_defaults=tuple(defaults[i] for i in of(Kind.INPUT)),
-        constants=ordered(_joined(pages, "constants"), "constants"),
-        derived=ordered(_joined(pages, "derived"), "derived quantities"),
+        constants=ordered(_joined(p.constants for p in pages), "constants"),
+        derived=ordered(_joined(p.derived for p in pages), "derived quantities"),
         equations={s: equations[s] for s in states},
         baseline={s: baseline[s] for s in states},
         untreated={s: untreated[s] for s in states},
         scales=tuple(scales[s] for s in states),
-        observables=_joined(pages, "observables"),
+        observables=_joined(p.observables for p in pages),
         constraints=tuple(c for page in pages for c in page.constraints),
         limits={},
         routes={r.id: r for page in pages for r in page.routes},
@@ -142,7 +144,7 @@ def assemble(pages: Iterable[Submodel], name: str = "il2model") -> Model:
     return replace(
         model,
         limits=solve_all(model.constraints, model.constants, model.parameters),
-        past=_checked_past(_joined(pages, "pasts"), baseline, model.constants),
+        past=_checked_past(_joined(p.pasts for p in pages), baseline, model.constants),
     )
 
 

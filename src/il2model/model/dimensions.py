@@ -7,7 +7,7 @@ different scales, so a forgotten factor of a million is found like a wrong unit.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import sympy as sp
 
@@ -40,7 +40,7 @@ ONE = Unit(1.0, ())
 
 def unit_of(text: str) -> Unit:
     """Return the Unit of a unit string."""
-    quantity: Any = (1.0 * registry().Quantity(1.0, parse_unit(text))).to_base_units()
+    quantity = (1.0 * registry().Quantity(1.0, parse_unit(text))).to_base_units()
     dimension = tuple(sorted((str(d), float(e)) for d, e in quantity.dimensionality.items()))
     return Unit(float(quantity.magnitude), dimension)
 

@@ -117,7 +117,7 @@ class Parameter:
         return number
 
 
-def distribution(id: str, key: str, table: Any, value: float, bounds: tuple[float, float] | None) -> Distribution:
+def distribution(id: str, key: str, table: object, value: float, bounds: tuple[float, float] | None) -> Distribution:
     """Build a distribution from its TOML table; raise InputError that names record and key."""
     if not isinstance(table, dict) or "distribution" not in table:
         raise InputError(f"{id}: {key} needs a table with a 'distribution'.")
@@ -137,7 +137,7 @@ def distribution(id: str, key: str, table: Any, value: float, bounds: tuple[floa
     return Distribution(kind, numbers)
 
 
-def _check_fields(id: str, table: Mapping[str, Any]) -> None:
+def _check_fields(id: str, table: Mapping[str, object]) -> None:
     """Refuse a record with an unknown field, or without one that it needs."""
     for key in table:
         if key not in _FIELDS:
@@ -156,7 +156,7 @@ def _check_fields(id: str, table: Mapping[str, Any]) -> None:
 
 
 def _spread(
-    id: str, given: Any, value: float, bounds: tuple[float, float] | None
+    id: str, given: object, value: float, bounds: tuple[float, float] | None
 ) -> tuple[Distribution, dict[str, str]]:
     """Return the spread, and the records of the population that its numbers come from."""
     if not isinstance(given, dict):

@@ -3,45 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Required, TypedDict
 
 import numpy as np
 
+from .figure import Drawing, single
 from .panels import COLOURS
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def forest(
-    rows: Sequence[Mapping[str, Any]], *, title: str, axis: str, log: bool = False, zero: float | None = None
-) -> Figure:
+class ForestRow(TypedDict, total=False):
+    """A row: label, and any of prior (low, high), posterior (low, median, high) and published (low, value, high).
+
+    `check` marks what was not fitted.
+    """
+
+    label: Required[str]
+    prior: tuple[float, float]
+    posterior: tuple[float, float, float]
+    published: tuple[float, float, float]
+    check: bool
+
+
+def forest(rows: Sequence[ForestRow], *, title: str, axis: str, log: bool = False, zero: float | None = None) -> Figure:
     """Draw a row per quantity: prior interval (thin), posterior interval and median, published value and its interval.
 
     Parameters
     ----------
-    rows : sequence of mappings
-        Each with label, and any of prior (low, high), posterior (low, median, high) and
-        published (low, value, high); `check` true marks what was not fitted.
+    rows : sequence of ForestRow
+        See `ForestRow`.
     title, axis : str
     log : bool
         Logarithmic axis.
     zero : float, optional
         A line of no effect.
     """
-    from .figure import Drawing
-
-    figure = Drawing(figsize=(8.2, 0.42 * len(rows) + 1.3), layout="constrained")
-    ax = figure.subplots()
+    figure, ax = single(8.2, 0.42 * len(rows) + 1.3)
     for k, row in enumerate(rows):
         y = len(rows) - 1 - k
-        if row.get("prior") is not None:
+        if "prior" in row:
             ax.plot(row["prior"], [y + 0.22] * 2, color=COLOURS[0], linewidth=1, alpha=0.6, label="prior, 95 %")
-        if row.get("posterior") is not None:
+        if "posterior" in row:
             low, middle, high = row["posterior"]
             ax.plot([low, high], [y] * 2, color=COLOURS[1], linewidth=3, solid_capstyle="butt", label="model, 95 %")
             ax.plot([middle], [y], "o", color=COLOURS[1], markersize=5)
-        if row.get("published") is not None:
+        if "published" in row:
             low, value, high = row["published"]
             if np.isfinite(low):
                 ax.plot([low, high], [y - 0.22] * 2, color=COLOURS[2], linewidth=1.4, label="published, 95 %")
@@ -51,7 +60,7 @@ def forest(
     ax.set_yticks(range(len(rows)), [str(r["label"]) for r in reversed(rows)], fontsize=8)
     ax.set_ylim(-0.7, len(rows) - 0.3)
     # the axis shows model and data; a wider prior is cut
-    shown = [x for r in rows for key in ("posterior", "published") for x in r.get(key) or () if np.isfinite(x)]
+    shown = [x for r in rows for x in (*r.get("posterior", ()), *r.get("published", ())) if np.isfinite(x)]
     low, high = (min(shown), max(shown)) if shown else (0.0, 1.0)
     if log:
         ax.set_xscale("log")
@@ -73,53 +82,48 @@ def forest(
     handles, labels = ax.get_legend_handles_labels()
     seen = dict(zip(labels, handles, strict=True))
     ax.legend(seen.values(), seen.keys(), fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    ax.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _small(
+    names: Sequence[str], columns: int, height: float, title: str, *, sharex: bool = False, sharey: bool = False
+) -> tuple[Drawing, list[Axes]]:
+    """Return a small panel per name."""
+    rows = -(-len(names) // columns)
+    figure = Drawing(figsize=(10.5, height * rows + 0.7), layout="constrained")
+    axes: list[Axes] = list(figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False).flat)
+    for ax, name in zip(axes, names, strict=False):
+        ax.set_title(name.replace("_", " "), fontsize=6.5)
+        ax.tick_params(labelsize=6)
+    for ax in axes[len(names) :]:
+        ax.set_visible(False)
+    figure.suptitle(title, fontsize=10)
+    return figure, axes
 
 
 def histograms(
     tables: Mapping[str, Sequence[int]], *, title: str, expected: float, band: tuple[float, float]
 ) -> Figure:
     """Draw rank histograms, one small panel each; the band is where even ranks stay in 95 of 100 bins."""
-    from .figure import Drawing
-
-    columns = 6
-    rows = -(-len(tables) // columns)
-    figure = Drawing(figsize=(10.5, 1.25 * rows + 0.7), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(rows, columns, sharey=True)).ravel()
-    for ax, (name, counts) in zip(axes, tables.items(), strict=False):
+    figure, axes = _small(list(tables), 6, 1.25, title, sharey=True)
+    for ax, counts in zip(axes, tables.values(), strict=False):
         ax.axhspan(*band, color=COLOURS[1], alpha=0.15, linewidth=0)
         ax.axhline(expected, color=COLOURS[1], linewidth=0.7)
         ax.bar(range(len(counts)), counts, width=0.9, color=COLOURS[0])
-        ax.set_title(name.replace("_", " "), fontsize=6.5)
         ax.set_xticks([])
-        ax.tick_params(labelsize=6)
-    for ax in axes[len(tables) :]:
-        ax.set_visible(False)
-    figure.suptitle(title, fontsize=10)
     return figure
 
 
 def profiles(curves: Mapping[str, Sequence[float]], points: Sequence[float], *, title: str, fall: float) -> Figure:
     """Draw log profiles against prior standard deviations; the dotted line lies `fall` below the top."""
-    from .figure import Drawing
-
-    columns = 5
-    rows = -(-len(curves) // columns)
-    figure = Drawing(figsize=(10.5, 1.45 * rows + 0.7), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(rows, columns, sharex=True)).ravel()
-    for ax, (name, values) in zip(axes, curves.items(), strict=False):
+    figure, axes = _small(list(curves), 5, 1.45, title, sharex=True)
+    for ax, values in zip(axes, curves.values(), strict=False):
         y = np.array([np.nan if v is None else v for v in values], dtype=float)
         y = y - np.nanmax(y)
         ax.plot(points, y, "-", color=COLOURS[1], linewidth=1.3)
         ax.axhline(-fall, color="#888888", linewidth=0.8, linestyle=":")
         ax.set_ylim(-6, 0.4)
-        ax.set_title(name.replace("_", " "), fontsize=6.5)
-        ax.tick_params(labelsize=6)
         ax.grid(alpha=0.2, linewidth=0.5)
-    for ax in axes[len(curves) :]:
-        ax.set_visible(False)
-    figure.suptitle(title, fontsize=10)
     figure.supxlabel("prior standard deviations from the prior's middle", fontsize=8)
     return figure

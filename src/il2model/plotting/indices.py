@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .figure import Drawing, single
 from .panels import COLOURS, label
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ def _finish(
     if legend:
         ax.legend(fontsize=8, frameon=False)
     ax.grid(axis="x", alpha=0.25, linewidth=0.5)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 def footnote(figure: Figure, text: str) -> None:
@@ -61,11 +61,8 @@ def bars(
     most: int = 15,
 ) -> Figure:
     """Draw the largest indices as bars with 95 % intervals; a second index beside, a noise floor as a band."""
-    from .figure import Drawing
-
     order = np.argsort(-np.abs(np.nan_to_num(values)))[:most]
-    figure = Drawing(figsize=(8.2, 0.34 * len(order) + 1.4), layout="constrained")
-    ax = figure.subplots()
+    figure, ax = single(8.2, 0.34 * len(order) + 1.4)
     y = np.arange(len(order), dtype=float)[::-1]
     width = 0.38 if second else 0.7
     shift = width / 2 if second else 0.0
@@ -104,8 +101,6 @@ def against_time(
         First days of treatment cycles; with two to four of them there is a column a
         cycle, and the axis is the day of the cycle (day 1: the first dose).
     """
-    from .figure import Drawing
-
     order = np.argsort(-np.nan_to_num(np.nanmax(np.abs(np.nan_to_num(values)), axis=1)))[:most]
     by_cycle = 2 <= len(starts) <= 4
     parts = [(s, np.searchsorted(times, s, "right")) for s in starts] if by_cycle else [(0.0, 0)]
@@ -142,11 +137,8 @@ def against_time(
 
 def swings(names: Sequence[str], low: Floats, high: Floats, *, title: str, unit: str, most: int = 12) -> Figure:
     """Draw a tornado: change of the output with one parameter at its 10 and at its 90 % quantile."""
-    from .figure import Drawing
-
     order = np.argsort(-np.maximum(np.abs(np.nan_to_num(low)), np.abs(np.nan_to_num(high))))[:most]
-    figure = Drawing(figsize=(8.2, 0.32 * len(order) + 1.4), layout="constrained")
-    ax = figure.subplots()
+    figure, ax = single(8.2, 0.32 * len(order) + 1.4)
     y = np.arange(len(order), dtype=float)[::-1]
     ax.barh(y + 0.19, low[order], 0.38, color=COLOURS[5], label="at its 10 % quantile")
     ax.barh(y - 0.19, high[order], 0.38, color=COLOURS[2], label="at its 90 % quantile")
@@ -164,12 +156,9 @@ def beside(
     most: int = 12,
 ) -> Figure:
     """Draw the same index of several studies as dots with intervals, one row a parameter."""
-    from .figure import Drawing
-
     largest = np.max([np.nan_to_num(np.abs(v)) for _, v, _ in sets], axis=0)
     order = np.argsort(-largest)[:most]
-    figure = Drawing(figsize=(8.2, 0.32 * len(order) + 1.5), layout="constrained")
-    ax = figure.subplots()
+    figure, ax = single(8.2, 0.32 * len(order) + 1.5)
     y = np.arange(len(order), dtype=float)[::-1]
     for k, (name, values, half) in enumerate(sets):
         ax.errorbar(
@@ -191,8 +180,6 @@ def beside(
 def scatters(names: Sequence[str], x: Floats, y: Floats, *, title: str, axis: str, units: Sequence[str]) -> Figure:
     """Draw an output against some parameters, (row, parameter), with the mean in ten slices of equal count."""
     from matplotlib.ticker import LogFormatter, LogLocator, NullLocator
-
-    from .figure import Drawing
 
     d = x.shape[1]
     figure = Drawing(figsize=(8.6, 2.7 * -(-d // 3) + 0.4), layout="constrained")
@@ -222,10 +209,7 @@ def scatters(names: Sequence[str], x: Floats, y: Floats, *, title: str, axis: st
 
 def failures(names: Sequence[str], good: Floats, bad: Floats, *, title: str) -> Figure:
     """Map failed rows over two parameters, (row, 2), on the quantiles of their priors."""
-    from .figure import Drawing
-
-    figure = Drawing(figsize=(5.6, 4.6), layout="constrained")
-    ax = figure.subplots()
+    figure, ax = single(5.6, 4.6)
     ax.plot(*good[:: max(1, len(good) // 2000)].T, ".", markersize=3, color="#BBBBBB", label="ran")
     ax.plot(*bad[:: max(1, len(bad) // 2000)].T, "x", markersize=5, color=COLOURS[2], label="failed")
     ax.set_xlabel(f"quantile of {names[0].replace('_', ' ')}")
@@ -237,10 +221,7 @@ def failures(names: Sequence[str], good: Floats, bad: Floats, *, title: str) -> 
 
 def plane(names: Sequence[str], mu: Floats, sigma: Floats, *, title: str, unit: str) -> Figure:
     """Draw Morris' plane: mean absolute effect against the spread of effects."""
-    from .figure import Drawing
-
-    figure = Drawing(figsize=(7.4, 4.8), layout="constrained")
-    ax = figure.subplots()
+    figure, ax = single(7.4, 4.8)
     ax.plot(mu, sigma, "o", color=COLOURS[1], markersize=5)
     limit = float(np.nanmax(np.append(mu, 1e-12)))
     ax.plot([0, limit], [0, limit], ":", color="#888888", linewidth=0.9, label="sigma = mu*")
@@ -258,10 +239,7 @@ def plane(names: Sequence[str], mu: Floats, sigma: Floats, *, title: str, unit: 
 
 def convergence(names: Sequence[str], sizes: Sequence[int], values: Floats, half: Floats, *, title: str) -> Figure:
     """Draw the largest total indices, (size, parameter), against the base sample."""
-    from .figure import Drawing
-
-    figure = Drawing(figsize=(8.2, 3.6), layout="constrained")
-    ax = figure.subplots()
+    figure, ax = single(8.2, 3.6)
     for i, k in enumerate(np.argsort(-np.nan_to_num(values[-1]))[:6]):
         shift = 1 + 0.02 * (i - 3)
         ax.errorbar(

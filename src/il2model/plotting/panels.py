@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Floats = NDArray[np.float64]
 #: Units as a reader expects them.
 UNIT_WORDS: Mapping[str, str] = {
     "1": "",
@@ -28,11 +31,23 @@ COLOURS = ("#444444", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
 STYLES = ("--", "-", "-", "-.", ":", "-")
 
 
-def _figure(rows: int, columns: int, width: float, height: float) -> tuple[Figure, Any]:
-    from .figure import Drawing
+class Line(TypedDict):
+    """A course in a panel, (time,); `low` and `high` are a band around it."""
 
-    figure = Drawing(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    label: str
+    time: Floats
+    value: Floats
+    low: NotRequired[Floats | None]
+    high: NotRequired[Floats | None]
+
+
+class Curve(TypedDict):
+    """A quantity with its courses."""
+
+    id: str
+    name: str
+    unit: str
+    lines: Sequence[Line]
 
 
 def label(name: str, unit: str) -> str:
@@ -41,14 +56,12 @@ def label(name: str, unit: str) -> str:
     return f"{name} [{word}]" if word else name
 
 
-def _wrap(text: str, width: int = 34) -> str:
-    import textwrap
-
+def _wrap(text: str, width: int) -> str:
     return "\n".join(textwrap.wrap(text, width))
 
 
 def panels(
-    curves: Sequence[Mapping[str, Any]],
+    curves: Sequence[Curve],
     *,
     doses: Sequence[float] = (),
     title: str = "",
@@ -60,32 +73,32 @@ def panels(
 
     Parameters
     ----------
-    curves : sequence of mappings
-        Each with id, name, unit and lines; a line has label, time (day), value and
-        optionally low and high (a band).
+    curves : sequence of Curve
     doses : sequence of float
         Days of doses, marked along the lower edge.
     zoom : (from, to), optional
         Days to show.
     """
+    from .figure import Drawing
+
     rows = -(-len(curves) // columns)
-    figure, axes = _figure(rows, columns, 5.2 * columns, 2.5 * rows + 0.7)
-    for curve, ax in zip(curves, axes.flat, strict=False):
+    figure = Drawing(figsize=(5.2 * columns, 2.5 * rows + 0.7), layout="constrained")
+    axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for curve, ax in zip(curves, axes, strict=False):
         _panel(ax, curve, doses, zoom)
-    for ax in list(axes.flat)[len(curves) :]:
+    for ax in axes[len(curves) :]:
         ax.set_visible(False)
-    bottom = list(axes.flat)[max(0, len(curves) - columns) : len(curves)]
-    for ax in bottom:
+    for ax in axes[max(0, len(curves) - columns) : len(curves)]:
         ax.set_xlabel("time since first dose [day]")
     if curves and len(curves[0]["lines"]) > 1:
-        axes.flat[0].legend(frameon=False, fontsize=8)
+        axes[0].legend(frameon=False, fontsize=8)
     if title or note:
         figure.suptitle(title, fontsize=11, wrap=True)
         figure.supxlabel(note, fontsize=8, color="#444444", wrap=True)
     return figure
 
 
-def _panel(ax: Axes, curve: Mapping[str, Any], doses: Sequence[float], zoom: tuple[float, float] | None) -> None:
+def _panel(ax: Axes, curve: Curve, doses: Sequence[float], zoom: tuple[float, float] | None) -> None:
     many = len(curve["lines"]) > 1
     for k, line in enumerate(curve["lines"]):
         colour, style = (COLOURS[k % 6], STYLES[k % 6]) if many else (COLOURS[1], "-")
@@ -104,26 +117,19 @@ def _panel(ax: Axes, curve: Mapping[str, Any], doses: Sequence[float], zoom: tup
         ax.set_ylim(0, 48)
     shown = [d for d in doses if zoom is None or zoom[0] <= d <= zoom[1]]
     if shown:
-        ax.plot(
-            shown,
-            np.zeros(len(shown)),
-            "|",
-            color="#666666",
-            markersize=5,
-            transform=ax.get_xaxis_transform(),
-            clip_on=False,
-        )
+        edge = ax.get_xaxis_transform()
+        ax.plot(shown, np.zeros(len(shown)), "|", color="#666666", markersize=5, transform=edge, clip_on=False)
     ax.grid(alpha=0.25, linewidth=0.5)
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 def draw_doses(
     times: Sequence[float], amounts: Sequence[float], durations: Sequence[float], *, title: str, unit: str
 ) -> Figure:
     """Draw doses: a stem per bolus, a bar per infusion."""
-    figure, axes = _figure(1, 1, 8.0, 2.6)
-    ax = axes[0, 0]
+    from .figure import single
+
+    figure, ax = single(8.0, 2.6)
     for t, a, d in zip(times, amounts, durations, strict=True):
         if d > 0:
             ax.fill_between([t, t + d], [0, 0], [a, a], color=COLOURS[1], alpha=0.5)
@@ -133,7 +139,6 @@ def draw_doses(
     ax.set_ylim(0, 1.15 * max([*amounts, 1e-9]))
     ax.set_xlabel("time since first dose [day]")
     ax.set_ylabel(f"dose [{unit}]")
-    ax.set_title("\n".join([_wrap(title, 100)]), fontsize=9, loc="left")
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    ax.set_title(_wrap(title, 100), fontsize=9, loc="left")
+    ax.spines[["top", "right"]].set_visible(False)
     return figure

@@ -14,7 +14,7 @@ from ..calibration.diagnostics import FALL
 from ..calibration.self_test import RANKED
 from ..endpoints import STAGES
 from ..errors import InputError
-from ..plotting.forest import forest, histograms, profiles
+from ..plotting.forest import ForestRow, forest, histograms, profiles
 from ..store import write_atomic
 from ..trial_files import REFERENCE
 from ..trials.design import TrialDesign
@@ -38,7 +38,7 @@ def read_table(path: Path) -> list[Row]:
         return [{k: v if k == "unit" else _number(v) for k, v in row.items()} for row in csv.DictReader(stream)]
 
 
-def _number(text: str) -> Any:
+def _number(text: str) -> float | bool | str:
     if text in ("True", "False"):
         return text == "True"
     try:
@@ -85,7 +85,7 @@ def write_report(folder: Path, page: Path, say: Callable[[str], None] = lambda t
     return page
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """Return a number with three digits, a text as it is."""
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -94,8 +94,8 @@ def short(value: Any) -> str:
     return str(value)
 
 
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf8")) if path.exists() else {}
+def _json(path: Path) -> Row:
+    return dict(json.loads(path.read_text(encoding="utf8"))) if path.exists() else {}
 
 
 def _stage(home: Path, stage: str) -> Row:
@@ -150,7 +150,7 @@ def _groups(targets: list[Row]) -> Mapping[tuple[str, str, bool], list[Row]]:
     return groups
 
 
-def _forest_row(row: Row) -> Row:
+def _forest_row(row: Row) -> ForestRow:
     scale = math.exp if row["log"] is True else float
     se = row["se"] if isinstance(row["se"], float) and not math.isnan(row["se"]) else float("nan")
     value = row["published"]
@@ -160,25 +160,21 @@ def _forest_row(row: Row) -> Row:
     return {
         "label": str(row["id"]).replace("_", " ") + (" (check)" if row["use"] == "check" else ""),
         "prior": (scale(row["prior_q025"]), scale(row["prior_q975"])),
-        "posterior": tuple(scale(row[k]) for k in ("posterior_q025", "posterior_median", "posterior_q975")),
-        "published": (
-            scale(reach[0]) if se == se else se,
-            scale(value),
-            scale(reach[1]) if se == se else se,
-        ),
+        "posterior": (scale(row["posterior_q025"]), scale(row["posterior_median"]), scale(row["posterior_q975"])),
+        "published": (scale(reach[0]) if se == se else se, scale(value), scale(reach[1]) if se == se else se),
         "check": row["use"] == "check",
     }
 
 
-def _hazard_ratios(checks: Any) -> Row | None:
+def _hazard_ratios(checks: Row) -> Row | None:
     """Return the figure of replicates of trial size against the published results."""
     rows = [r for r in checks.get("replicates", []) if r["id"].startswith("hr_") and r["id"] != "hr_interaction"]
     if not rows:
         return None
-    drawn = [
+    drawn: list[ForestRow] = [
         {
             "label": f"{r['id'][3:]}, {r['version']}",
-            "posterior": tuple(float(r[k]) for k in ("q025", "median", "q975")),
+            "posterior": (float(r["q025"]), float(r["median"]), float(r["q975"])),
             "published": (float("nan"), float(r["published"]), float("nan")),
         }
         for r in rows
@@ -189,7 +185,7 @@ def _hazard_ratios(checks: Any) -> Row | None:
     return {"data": embedded(figure), "alt": alt, "published": published}
 
 
-def _ranks(sampler: Any) -> list[Row]:
+def _ranks(sampler: Row) -> list[Row]:
     """Return a figure of rank histograms per stage."""
     from scipy.stats import binom
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from ..api import simulate
 from ..endpoints.kinds import Course
 from ..endpoints.panels import DISEASE, FIRST_DAYS, IMMUNE
 from ..endpoints.registry import ENDPOINTS
-from ..plotting import panels
+from ..plotting.panels import Curve, Line, panels
 from ..simulation.solution import Solution
 from ..store import write_atomic, write_json
 from ..trials.trial import Trial
@@ -53,10 +52,10 @@ def run_trial_arms(trial: Trial) -> dict[str, Solution]:
     return {name: simulate(plan, until=until, save=grid) for name, plan in trial.arms.items()}
 
 
-def _curves(arms: Mapping[str, Solution], ids: tuple[str, ...]) -> list[dict[str, Any]]:
-    curves = []
+def _curves(arms: Mapping[str, Solution], ids: tuple[str, ...]) -> list[Curve]:
+    curves: list[Curve] = []
     for id in ids:
-        lines = [{"label": label, "time": s.time, "value": s.values(id)[0]} for label, s in arms.items()]
+        lines: list[Line] = [{"label": label, "time": s.time, "value": s.values(id)[0]} for label, s in arms.items()]
         item = next(iter(arms.values())).items[id]
         curves.append({"id": id, "name": item.name, "unit": item.unit, "lines": lines})
     return curves

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class StudyResult(Estimated):
     Y: Floats
     reasons: Mapping[int, str]
     left_out: Floats
-    manifest: Mapping[str, Any] = field(compare=False)
+    manifest: Mapping[str, object] = field(compare=False)
 
     @classmethod
     def load(cls, folder: str | Path, base: ParameterSet | None = None, *, model: Model | None = None) -> StudyResult:

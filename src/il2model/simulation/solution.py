@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
+    from ..plotting.panels import Curve, Line
+
 _DAY = {"units": "day", "long_name": "time since the first planned dose"}
 
 
@@ -258,9 +260,9 @@ class Solution:
         step = float(np.median(np.diff(self.time))) if len(self.time) > 1 else 0.0
         return (f"times {step:g} d apart: peaks between them are not shown",) if doses and step >= 0.5 else ()
 
-    def _curve(self, id: str) -> dict[str, object]:
+    def _curve(self, id: str) -> Curve:
         item, (low, middle, high) = self._kept(id), self._spread(id)
-        line = {"label": str(self.regimens[0].name), "time": self.time, "value": middle, "low": low, "high": high}
+        line: Line = {"label": str(self.regimens[0].name), "time": self.time, "value": middle, "low": low, "high": high}
         return {"id": id, "name": item.name, "unit": item.unit, "lines": [line]}
 
     def _note(self, *more: str) -> str:

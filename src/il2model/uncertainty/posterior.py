@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +51,7 @@ class Posterior:
     coordinates: tuple[str, ...]
     log_posterior: Floats
     prior_only: tuple[str, ...]
-    manifest: Mapping[str, Any] = field(compare=False)
+    manifest: Mapping[str, object] = field(compare=False)
 
     def __eq__(self, other: object) -> bool:
         return same_fields(self, other)
