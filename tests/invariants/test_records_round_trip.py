@@ -129,3 +129,15 @@ def test_amounts_of_zero_give_nothing_and_stay_out_of_records():
     again = Regimen.from_records(plan.to_records(), name=plan.name)
     assert again.given == plan.given
     assert again.resets == plan.resets
+
+
+def test_a_stored_study_of_any_regimen_loads_again(tmp_path):
+    plan = Regimen(
+        (Dose(0, "1 MIU/m2"), Dose(1, 1, "iv", 0.1), Dose(7, 1, reset=True)), "r", 28.0, ((0.0, 9.5),), resets=(3.0,)
+    )
+    some = il2.SensitivityStudy(["treg_auc"], method="morris", n=4, until=28).inputs[:2]
+    study = il2.SensitivityStudy(["treg_auc"], parameters=some, method="morris", n=4, until=28, regimen=plan)
+    il2.run_study(study, folder=tmp_path)
+    back = il2.SensitivityStudy.load(tmp_path)
+    assert back.regimen == plan
+    assert back.key == study.key

@@ -1,5 +1,7 @@
 """Every door to dosing records is one reader: what it reads, and what it refuses with file, line and record."""
 
+import random
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -316,3 +318,32 @@ def test_the_command_reads_what_it_exports(tmp_path, capsys):
     )
     assert "15 doses" in capsys.readouterr().out
     assert path.read_text() == to_nonmem(Regimen.from_records(path)).to_csv(index=False, na_rep=".")
+
+
+CELLS = [
+    *("0", "1", "2", "3", "4", "2.5", "-1", ".", "", "NA", "x", "1e400", "1e308", "1e-320", "0,5", '"1"', '"', "sc"),
+    *("iv", "\x0b", "\u2028", "µ", "1d3", "#", "@", "100000", "\t", "=1+1", "1_0"),
+]
+COLUMNS = ["evid", "ii", "addl", "rate", "duration", "ss", "cmt", "id", "mdv", "dv", "dvid", "per_m2", "on_riluzole"]
+COLUMNS += ["planned_length", "C", "wt", "", "time", "TIME", "adl"]
+
+
+def test_500_random_tables_are_read_or_refused_in_a_sentence(tmp_path):
+    rng = random.Random(14)
+    read, sentences = 0, []
+    for _ in range(500):
+        names = ["time", "amt", *rng.sample(COLUMNS, rng.randint(0, 4))]
+        rows = [[rng.choice(["0", "1", rng.choice(CELLS)]) for _ in names] for _ in range(rng.randint(0, 3))]
+        separator = rng.choice([",", ";", "\t", " "])
+        path = write(tmp_path, "\n".join(separator.join(row) for row in [names, *rows]))
+        for door in (Regimen.from_records, read_nonmem):
+            try:
+                found = door(path)
+            except InputError as error:
+                sentences.append(str(error))
+                continue
+            read += 1
+            if isinstance(found, Regimen):
+                assert Regimen.from_records(found.to_records(), name=found.name, allow_untreated=True) == found
+    assert read > 20
+    assert not any("\n" in sentence for sentence in sentences)
