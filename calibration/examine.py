@@ -18,6 +18,7 @@ from il2model.calibration.self_test import calibration_of_sampler
 from il2model.calibration.structures import compare, structure_rows, yardsticks
 from il2model.calibration.tables import write_table
 from il2model.endpoints import STAGES
+from il2model.runs import shown
 
 
 def say(text: str) -> None:
@@ -29,7 +30,8 @@ def structures(folder: Path) -> None:
     """Compare structures of both halves."""
     for stage, n in (("imodals", 8192), ("mirocals", 1024)):
         problem = Problem.pose(stage, results=folder)
-        found = compare(stage, n=n, results=folder, say=say)
+        with shown(stage):
+            found = compare(stage, n=n, results=folder)
         rows = structure_rows(problem, found)
         if stage == "mirocals":
             for name, score in yardsticks(problem, found[0].predicted).items():

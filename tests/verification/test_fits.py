@@ -9,8 +9,7 @@ import pytest
 
 import il2model as il2
 from il2model.calibration.checks import CCL2_SLACK, ccl2_and_treg, untreated_residual
-from il2model.calibration.identity import design_hash
-from il2model.calibration.problem import PARAMETERS, Problem
+from il2model.calibration.problem import PARAMETERS, Problem, design_hash
 from il2model.calibration.summary import point_estimate
 from il2model.endpoints import STAGES
 from il2model.resources import data_dir

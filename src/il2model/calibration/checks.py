@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from .mirocals import NAMES, Arms, Trait, arms
 from .problem import Problem
 from .replicates import replicate
 from .simulator import Simulator
+from .tables import Row
 
 #: The trial of two doses on whose days CCL2 and Treg are looked at, and its treated arms.
 DOSES = TrialDesign.of("imodals")
@@ -76,9 +76,9 @@ def trial_replicates(
     return found
 
 
-def replicate_rows(problem: Problem, table: Floats, label: str) -> list[dict[str, Any]]:
+def replicate_rows(problem: Problem, table: Floats, label: str) -> list[Row]:
     """Return a row per published figure: replicate interval, and the percentile at which the figure falls."""
-    rows = []
+    rows: list[Row] = []
     targets = [t for t in problem.targets.of("mirocals")] + [problem.targets.targets["dead_placebo"]]
     for t in targets:
         x = table[:, NAMES.index(t.endpoint)]
@@ -103,7 +103,7 @@ def replicate_rows(problem: Problem, table: Floats, label: str) -> list[dict[str
 
 def check_fit(
     folder: str | Path | None = None, *, draws: int = 400, replicates: int = 1000, seed: int = 3
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Run every check of a finished calibration.
 
     Parameters
@@ -129,7 +129,7 @@ def check_fit(
     markers = ccl2_and_treg(simulator, every)
     ccl2, treg = markers["plasma_ccl2"], markers["treg_tissue"]
     more = (ccl2[:, 1] <= ccl2[:, 0] * (1 + 1e-9)) | ~np.isfinite(ccl2[:, 1])
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "draws": len(posterior),
         "refused": refused,
         "failed": int((~np.isfinite(ccl2)).any(axis=(1, 2)).sum()),

@@ -14,7 +14,7 @@ from ..solver.problem import Floats
 from ..store import BlockStore
 from .likelihood import LAWS, joint_moments
 from .problem import Posed, Problem
-from .sampling import Pose, log_posterior, posed
+from .sampling import Pose, log_posterior, on_posed
 
 #: Convergence demanded of every estimated number.
 RHAT, ESS = 1.01, 400.0
@@ -132,7 +132,7 @@ def jacobian(problem: Problem, z: Floats, step: float = 1e-2) -> tuple[Floats, t
             for suffix, x in LAWS[t.form].scaled(t, predicted[t.id]).items():
                 rows.append(x)
                 names.append(f"{t.id}{suffix}")
-    for joint in {t.joint: problem.targets.joints[t.joint] for t in problem.fitted if t.joint}.values():
+    for joint in problem.targets.joints_of(problem.fitted):
         mean, covariance = joint_moments(joint, problem.targets, predicted)
         white = np.linalg.solve(np.linalg.cholesky(covariance), mean.T)
         rows.extend(white)
@@ -146,10 +146,6 @@ def informed_directions(matrix: Floats) -> Floats:
     return np.asarray(np.linalg.svd(matrix, compute_uv=False))
 
 
-def _one_profile(pose: Pose, best: Floats, coordinate: int) -> Floats:
-    return profile(posed(pose), coordinate, best)
-
-
 def profiles(
     pose: Pose, best: Floats, folder: Path | None, key: Mapping[str, object], run: RunOptions
 ) -> Mapping[str, Floats]:
@@ -160,7 +156,7 @@ def profiles(
     wanted = range(problem.steps, len(names))
     curves = {k: block["profile"] for k in wanted if (block := store.get(f"profile-{names[k]}")) is not None}
     missing = [k for k in wanted if k not in curves]
-    with worked(partial(_one_profile, pose, best), missing, run, kind="processes") as found:
+    with worked(partial(on_posed, pose, partial(profile, best=best)), missing, run, kind="processes") as found:
         for k, curve in zip(missing, found, strict=True):
             curves[k] = curve
             store.put(f"profile-{names[k]}", {"profile": curve})

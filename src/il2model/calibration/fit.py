@@ -20,12 +20,10 @@ from ..streams import checked_seed
 from ..trials.trial import Trial
 from ..uncertainty.posterior import Posterior
 from .diagnostics import profiles
-from .effort import EFFORTS, Effort
-from .identity import design_hash
 from .optimum import Optimum, optimize_stored
-from .problem import Problem
+from .problem import Problem, design_hash
 from .sampler import Chains, sample
-from .sampling import SamplerOptions
+from .sampling import EFFORTS, Effort, SamplerOptions
 from .summary import point_estimate, predictions, prior_points, summarise
 from .tables import diagnosed, parameter_rows, target_rows, write_table
 from .targets import Source

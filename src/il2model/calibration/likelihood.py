@@ -175,7 +175,7 @@ def log_likelihood(fitted: tuple[Target, ...], targets: Targets, predicted: Mapp
     for target in fitted:
         if target.joint is None:
             total = total + log_density(target, predicted[target.id])
-    for joint in {t.joint: targets.joints[t.joint] for t in fitted if t.joint}.values():
+    for joint in targets.joints_of(fitted):
         total = total + log_joint(joint, targets, predicted)
     total = np.asarray(total, dtype=float)
     return np.where(np.isfinite(total), total, -np.inf)

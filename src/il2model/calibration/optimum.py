@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,10 @@ import numpy as np
 from ..errors import SimulationError
 from ..runs import RunOptions, log, ordered, worked
 from ..solver.problem import Floats
-from ..store import Block, BlockStore
+from ..store import BlockStore
 from ..uncertainty.coordinates import sobol_points
 from .problem import Posed
-from .sampling import Pose, SamplerOptions, log_posterior, posed
+from .sampling import Pose, SamplerOptions, log_posterior, on_posed
 
 _STEP, _WIDE = 1e-3, 0.1
 
@@ -31,18 +31,13 @@ class Optimum:
     evaluations: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Climb:
-    """Where one start ended: the point and its log posterior."""
-
-    z: Floats
-    log_posterior: float
-    evaluations: int
+#: Where one start ended: z, log_posterior, and how many evaluations it took.
+Climb = Mapping[str, Floats]
 
 
 def optimize(problem: Posed, options: SamplerOptions) -> Optimum:
     """Climb from several quasi-random points of the prior (BFGS with central differences)."""
-    return _around([_climb(problem, z0) for z0 in starting_points(problem, options)], problem)
+    return _around(problem, [_climb(problem, z0) for z0 in starting_points(problem, options)])
 
 
 def optimize_stored(
@@ -51,23 +46,19 @@ def optimize_stored(
     """Do the same with a task for each start, stored in `folder`: what is there is not climbed again."""
     store = BlockStore(folder, key)
     if (block := store.get("optimum")) is not None:
-        return _optimum(block)
+        numbers = float(block["log_posterior"]), int(block["evaluations"])
+        return Optimum(block["z"], numbers[0], block["covariance"], block["starts"], numbers[1])
     starts = starting_points(pose(), options)
-    blocks = {k: block for k in range(len(starts)) if (block := store.get(f"start-{k}")) is not None}
-    missing = [k for k in range(len(starts)) if k not in blocks]
-    with worked(partial(_climb_from, pose), [starts[k] for k in missing], run, kind="processes") as climbs:
-        for k, climb in zip(missing, climbs, strict=True):
-            log.info("start %d of %d: log posterior %.3f", k + 1, len(starts), climb.log_posterior)
-            arrays = {"z": climb.z, "log_posterior": np.array(climb.log_posterior)}
-            blocks[k] = Block(arrays=arrays, meta={"evaluations": climb.evaluations})
-            store.put(f"start-{k}", arrays, evaluations=climb.evaluations)
-    found = [
-        Climb(z=b["z"], log_posterior=float(b["log_posterior"]), evaluations=b.meta["evaluations"])
-        for _, b in sorted(blocks.items())
-    ]
-    (best,) = ordered(partial(_around_posed, pose), [found], run, kind="processes")
-    arrays = {name: np.array(getattr(best, name)) for name in ("z", "log_posterior", "covariance", "starts")}
-    store.put("optimum", arrays, evaluations=best.evaluations)
+    climbs: dict[int, Climb] = {k: b.arrays for k in range(len(starts)) if (b := store.get(f"start-{k}")) is not None}
+    missing = [k for k in range(len(starts)) if k not in climbs]
+    with worked(partial(on_posed, pose, _climb), [starts[k] for k in missing], run, kind="processes") as found:
+        for k, climb in zip(missing, found, strict=True):
+            log.info("start %d of %d: log posterior %.3f", k + 1, len(starts), climb["log_posterior"])
+            climbs[k] = climb
+            store.put(f"start-{k}", climb)
+    all_climbs = [climbs[k] for k in sorted(climbs)]
+    (best,) = ordered(partial(on_posed, pose, _around), [all_climbs], run, kind="processes")
+    store.put("optimum", {name: np.asarray(value) for name, value in vars(best).items()})
     return best
 
 
@@ -79,16 +70,6 @@ def starting_points(problem: Posed, options: SamplerOptions) -> Floats:
     starts = np.asarray(0.5 * ndtri(np.clip(sobol_points(options.starts, d, options.seed), 1e-3, 1 - 1e-3)))
     starts[0] = starts[:, :first] = 0.0
     return starts
-
-
-def _optimum(block: Block) -> Optimum:
-    return Optimum(
-        block["z"],
-        float(block["log_posterior"]),
-        block["covariance"],
-        block["starts"],
-        int(block.meta["evaluations"]),
-    )
 
 
 class _Depth:
@@ -113,14 +94,10 @@ def _climb(problem: Posed, start: Floats) -> Climb:
 
     depth = _Depth(problem)
     best = minimize(depth, start, jac=True, method="BFGS", options={"maxiter": 60, "gtol": 0.02})
-    return Climb(z=np.asarray(best.x), log_posterior=-float(best.fun), evaluations=depth.evaluations)
+    return {"z": best.x, "log_posterior": np.array(-float(best.fun)), "evaluations": np.array(depth.evaluations)}
 
 
-def _climb_from(pose: Pose, start: Floats) -> Climb:
-    return _climb(posed(pose), start)
-
-
-def _around(climbs: Sequence[Climb], problem: Posed) -> Optimum:
+def _around(problem: Posed, climbs: Sequence[Climb]) -> Optimum:
     """Return the best of some climbs with the Laplace law around it.
 
     Raises
@@ -128,10 +105,11 @@ def _around(climbs: Sequence[Climb], problem: Posed) -> Optimum:
     SimulationError
         If no climb found parameters that can be run.
     """
-    best = max(climbs, key=lambda climb: climb.log_posterior)
-    if not np.isfinite(best.log_posterior) or best.log_posterior < -1e9:
+    starts = np.array([float(climb["log_posterior"]) for climb in climbs])
+    top = int(np.argmax(starts))
+    if not np.isfinite(starts[top]) or starts[top] < -1e9:
         raise SimulationError("No start of the optimiser found parameters that can be run.")
-    depth, z = _Depth(problem), best.z
+    depth, z = _Depth(problem), climbs[top]["z"]
     hessian = np.eye(len(z))
     for k in range(problem.steps, len(z)):
         e = _WIDE * np.eye(len(z))[k]
@@ -139,9 +117,5 @@ def _around(climbs: Sequence[Climb], problem: Posed) -> Optimum:
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     # the likelihood only adds information: no direction is wider than the prior
     covariance = (vectors / np.clip(values, 1.0, 1e6)) @ vectors.T
-    count = depth.evaluations + sum(climb.evaluations for climb in climbs)
-    return Optimum(z, best.log_posterior, covariance, np.array([c.log_posterior for c in climbs]), count)
-
-
-def _around_posed(pose: Pose, climbs: Sequence[Climb]) -> Optimum:
-    return _around(climbs, posed(pose))
+    count = depth.evaluations + sum(int(climb["evaluations"]) for climb in climbs)
+    return Optimum(z, float(starts[top]), covariance, starts, count)

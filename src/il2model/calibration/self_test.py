@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
@@ -45,7 +44,7 @@ def synthetic(problem: Problem, predicted: Mapping[str, Floats], rng: np.random.
     for t in problem.fitted:
         if t.joint is None:
             new[t.id] = LAWS[t.form].draw(t, np.asarray(predicted[t.id])[0], rng)
-    for joint in {t.joint: problem.targets.joints[t.joint] for t in problem.fitted if t.joint}.values():
+    for joint in problem.targets.joints_of(problem.fitted):
         mean, covariance = joint_moments(joint, problem.targets, predicted)
         drawn = rng.multivariate_normal(mean[0], covariance)
         for id, value in zip(joint.members, drawn, strict=True):
@@ -174,7 +173,7 @@ def calibration_of_sampler(
     emulate: bool = False,
     executor: Executor | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Rank the truth among the sampler's draws in n synthetic trials.
 
     `emulate` puts a quadratic emulator of the reduced cohort in place of the model, both

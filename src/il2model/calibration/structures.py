@@ -7,15 +7,14 @@ and a t law around the optimum. Its standard error comes from the weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from ..runs import RunOptions, ordered
+from ..runs import RunOptions, log, ordered
 from ..solver.problem import Floats
 from ..streams import stream
 from ..trial_files import reference, reference_follow_up
@@ -25,8 +24,8 @@ from .optimum import optimize
 from .problem import Problem, Structure
 from .sampling import SamplerOptions
 from .simulator import Size
+from .tables import Row
 
-Say = Callable[[str], None]
 #: Of the IL-2 half, judged by the studies of Treg.
 _NO_TACHYPHYLAXIS = {"tachyphylaxis_strength": 0.0}
 _NICHE = {"treg_niche_limit": ("uniform", {"low": 0.0, "high": 1.0})}
@@ -180,7 +179,6 @@ def compare(
     results: str | Path | None = None,
     seed: int = 1,
     workers: int = 2,
-    say: Say = lambda text: None,
 ) -> list[Evidence]:
     """Return the evidence of every structure of a stage, the default first."""
     folder = None if results is None else str(results)
@@ -189,11 +187,11 @@ def compare(
     for e in ordered(task, BY_STAGE[stage], RunOptions(workers=workers), kind="processes"):
         judged.append(e)
         text = f"{stage}, {e.structure.name}: ln evidence {e.log_evidence:.2f} +- {e.error:.2f}"
-        say(f"{text} ({e.effective_draws:.0f} effective draws of {e.draws}, {e.failed} failed)")
+        log.info("%s (%.0f effective draws of %d, %d failed)", text, e.effective_draws, e.draws, e.failed)
     return judged
 
 
-def structure_rows(problem: Problem, found: list[Evidence]) -> list[dict[str, Any]]:
+def structure_rows(problem: Problem, found: list[Evidence]) -> list[Row]:
     """Return a table: ln evidence, difference to the default, weight, and predictions (median, 90 %).
 
     The last row averages over the structures by their evidence.
@@ -204,7 +202,7 @@ def structure_rows(problem: Problem, found: list[Evidence]) -> list[dict[str, An
     ids = [t.id for t in problem.targets.of(problem.stage) if t.form != "multinomial"]
     rows = []
     for e, p in zip(found, share, strict=True):
-        row: dict[str, Any] = {
+        row: Row = {
             "structure": e.structure.name,
             "meaning": e.structure.meaning,
             "ln_evidence": e.log_evidence,
@@ -217,13 +215,13 @@ def structure_rows(problem: Problem, found: list[Evidence]) -> list[dict[str, An
         rows.append(row | _summary(problem, ids, e.predicted, e.weights))
     whole = {i: np.concatenate([e.predicted[i] for e in found]) for i in ids}
     weights = np.concatenate([p * e.weights for e, p in zip(found, share, strict=True)])
-    average = {"structure": "average", "meaning": "all of them, weighted by evidence", "weight": 1.0}
+    average: Row = {"structure": "average", "meaning": "all of them, weighted by evidence", "weight": 1.0}
     rows.append(average | _summary(problem, ids, whole, weights))
     return rows
 
 
-def _summary(problem: Problem, ids: list[str], predicted: Mapping[str, Floats], weights: Floats) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _summary(problem: Problem, ids: list[str], predicted: Mapping[str, Floats], weights: Floats) -> Row:
+    found: Row = {}
     for i in ids:
         x = predicted[i]
         good = np.isfinite(x)

@@ -13,11 +13,9 @@ from ..solver.problem import Floats
 from ..streams import stream
 from ..uncertainty.coordinates import Coordinates
 from ..uncertainty.posterior import Posterior
-from .effort import Effort
-from .identity import design_hash
-from .problem import Problem
+from .problem import Problem, design_hash
 from .sampler import Chains
-from .sampling import SamplerOptions
+from .sampling import Effort, SamplerOptions
 
 #: Draws kept of each ensemble.
 KEPT = 400

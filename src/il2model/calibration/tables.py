@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from .diagnostics import PROFILE, convergence, informed_directions, jacobian, ve
 from .problem import Problem
 from .sampler import Chains
 from .summary import prior_points
+from .target import Target
 
-Row = dict[str, Any]
+#: A row of a table: a text, a number or a yes by column.
+Row: TypeAlias = dict[str, str | float]
 QUANTILES = (0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975)
 
 
@@ -107,7 +109,7 @@ def target_rows(
     return rows
 
 
-def _distance(t: Any, estimate: float, predicted: float) -> float | str:
+def _distance(t: Target, estimate: float, predicted: float) -> float | str:
     if t.form == "lognormal":
         return float(np.log(predicted / estimate) / t.se)
     if t.form in ("normal", "binomial"):
@@ -117,7 +119,7 @@ def _distance(t: Any, estimate: float, predicted: float) -> float | str:
 
 def diagnosed(
     problem: Problem, chains: Chains, z: Floats, curves: Mapping[str, Floats], rows: Sequence[Row]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return convergence and identifiability as plain data, and say the worst of it in the log."""
     matrix, names = jacobian(problem, z)
     informed = informed_directions(matrix)

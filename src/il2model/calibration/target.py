@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from ..dosing.regimen import Regimen
 from ..parameters.record import Distribution
+from ..solver.problem import Floats
 
 #: Factor on the standard error by status of the estimate.
 WEIGHTS: Mapping[str, float] = {"read": 1.0, "derived": 1.0, "recalled": 1.5, "assumed": 2.0}
@@ -37,7 +35,7 @@ class Joint:
 
     id: str
     members: tuple[str, ...]
-    correlation: np.ndarray[Any, np.dtype[np.float64]]
+    correlation: Floats
     given: str | None
     given_correlation: tuple[float, ...]
     note: str
@@ -100,6 +98,10 @@ class Targets:
     def of(self, stage: str, use: str | None = None) -> tuple[Target, ...]:
         """Return the targets of a stage, in order; only those used for `use` if given."""
         return tuple(t for t in self.targets.values() if t.stage == stage and use in (None, t.use))
+
+    def joints_of(self, targets: Iterable[Target]) -> tuple[Joint, ...]:
+        """Return the joint distributions that targets belong to."""
+        return tuple(self.joints[j] for j in dict.fromkeys(t.joint for t in targets if t.joint))
 
     def nuisances_of(self, stage: str) -> tuple[str, ...]:
         """Return the nuisances that targets of a stage name."""

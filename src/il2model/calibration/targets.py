@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from .target import WEIGHTS, Joint, Nuisance, Target, Targets
 
 __all__ = ["WEIGHTS", "Joint", "Nuisance", "Source", "Target", "Targets", "load_targets"]
 
+T = TypeVar("T")
 _NORMAL_95 = 2 * 1.959963984540054
 #: A trial that ships, by name; a file or folder of files of one's own, by path; or a trial that was loaded.
 Source = str | Path | Trial
@@ -54,13 +55,12 @@ def load_targets(source: Source | Iterable[Source] | None = None) -> Targets:
     joints: dict[str, Joint] = {}
     files = [read_trial(name) for name in _sources(source)]
     for file in files:
-        for kind, table, make, into in (
-            ("nuisance", "nuisances", _nuisance, nuisances),
-            ("joint", "joint", _joint, joints),
-        ):
-            for id, row in file.rows(table).items():
-                with file.place(kind, id):
-                    _add(into, id, make(id, row))
+        for id, row in file.rows("nuisances").items():
+            with file.place("nuisance", id):
+                _add(nuisances, id, _nuisance(id, row))
+        for id, row in file.rows("joint").items():
+            with file.place("joint", id):
+                _add(joints, id, _joint(id, row))
         own = {id: Regimen.of_plan(arm_plan(file, id)) for id in file.rows("arms")}
         for id, row in file.rows("targets").items():
             with file.place("target", id):
@@ -122,7 +122,7 @@ def _check_names(t: Target, nuisances: Mapping[str, Nuisance], joints: Mapping[s
         raise InputError(f"the joint distribution {t.joint!r} does not hold it")
 
 
-def _add(into: dict[str, Any], id: str, item: Any) -> None:
+def _add(into: dict[str, T], id: str, item: T) -> None:
     if id in into:
         raise InputError("the name is used twice")
     into[id] = item

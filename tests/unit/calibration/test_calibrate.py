@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from il2model.calibration import fit
-from il2model.calibration.effort import Effort
 from il2model.calibration.problem import Problem, Structure
-from il2model.calibration.sampling import SamplerOptions
+from il2model.calibration.sampling import Effort, SamplerOptions
 from il2model.calibration.simulator import Size
 from il2model.cli.main import main
 from il2model.dosing.regimen import Regimen

@@ -14,8 +14,7 @@ import pytest
 
 import il2model as il2
 from il2model.calibration import fit
-from il2model.calibration.effort import Effort
-from il2model.calibration.sampling import SamplerOptions
+from il2model.calibration.sampling import Effort, SamplerOptions
 from il2model.calibration.simulator import Size
 from il2model.errors import InputError
 
