@@ -112,6 +112,7 @@ class Request:
     def _job(self, cohort: Cohort, ids: tuple[str, ...]) -> dict[str, object]:
         """Return what the courses of a cohort depend on."""
         return {
+            "verb": "simulate",
             "model": self.kernel.blueprint.key,
             "regimen": repr((self.plan.given, self.plan.resets, self.plan.riluzole)),
             "until": self.end,

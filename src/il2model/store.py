@@ -264,6 +264,8 @@ def _checksum(arrays: Mapping[str, Array], job: str, meta: Json) -> str:
 
 def _difference(theirs: Mapping[str, Json], ours: Mapping[str, Json]) -> str:
     """Say what differs between two jobs: the values where they are short, the names of the rest."""
+    if theirs.get("verb") != ours.get("verb"):
+        return f"one of {theirs.get('verb', 'another kind')}, not of {ours.get('verb', 'this kind')}"
     short, long = [], []
     for name in dict.fromkeys([*ours, *theirs]):
         if name in ours and name in theirs and ours[name] == theirs[name]:

@@ -168,6 +168,33 @@ def test_the_options_of_a_long_run(arguments, hint):
             verb(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"n": 2.0}, "n is 2.0; it must be a whole number"),
+        ({"patients": 2.5}, "patients is 2.5; it must be a whole number"),
+        ({"patients": 7}, "patients has no effect without a difference between arms"),
+        ({"control": "imodals-1miu"}, "control has no effect without a difference"),
+        ({"second_order": True}, "second_order has no effect on morris"),
+        ({"until": "5 mg"}, "until is '5 mg'"),
+        ({"times": ["soon"]}, "'soon' is not a number"),
+        ({"parameters": "il2_clearence"}, "mean 'il2_clearance'"),
+    ],
+)
+def test_a_study(arguments, hint):
+    with pytest.raises(InputError, match=hint):
+        il2.SensitivityStudy(**{"outputs": ["treg_percent"], "method": "morris", "n": 2} | arguments)
+
+
+def test_a_study_takes_units_and_warns_of_what_lies_outside_the_trials():
+    high = il2.Regimen.cyclic(amount="9 MIU", days=2)
+    asked = {"outputs": ["treg_percent"], "method": "morris", "n": 2, "parameters": ["il2_clearance"], "regimen": high}
+    study = il2.SensitivityStudy(**asked, until="4 week", times=["1 week", 28])
+    assert (study.days, study.times) == (28.0, (7.0, 28.0))
+    with pytest.warns(il2.IncompleteWarning, match="9 MIU a day lies outside"):
+        il2.run_study(study)
+
+
 def test_derivatives_warn_of_what_lies_outside_the_trials():
     with pytest.warns(il2.IncompleteWarning, match="extrapolation"):
         il2.sensitivities(il2.Regimen.cyclic(amount="9 MIU", days=2), ["il2_clearance"], ["treg_percent"])

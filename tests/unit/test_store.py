@@ -168,3 +168,9 @@ def test_temporary_files_of_killed_runs_are_removed_once_they_are_old(tmp_path):
 def test_a_digest_is_the_first_half_of_sha256():
     # printf 'a\nb' | sha256sum
     assert digest("a", "b") == digest(b"a", b"b") == "7e18f737311b2dc3"
+
+
+def test_another_verbs_folder_is_refused_by_its_verb(tmp_path):
+    BlockStore(tmp_path, {"verb": "study", "seed": 1})
+    with pytest.raises(InputError, match="holds another job: one of study, not of trial; give another folder"):
+        BlockStore(tmp_path, {"verb": "trial", "pool": 3})

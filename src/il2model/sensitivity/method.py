@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..streams import derived_seed, stream
+from ..units import to_whole
 
 Floats = NDArray[np.float64]
 #: Indices by name, each (input, output); NAME_half is the half-width of the 95 % interval of NAME.
@@ -157,8 +158,7 @@ class Method:
         InputError
         """
         needs = self.needs
-        if n != int(n) or not 2 <= n <= 2**22:
-            raise InputError(f"n is {n}; it must be a whole number from 2 to {2**22}.")
+        to_whole(n, "n", 2, 2**22)
         if n < needs.least(inputs):
             raise InputError(
                 f"n is {n}; with {inputs} inputs {self.title} needs at least {needs.least(inputs)} {needs.counts}."

@@ -13,6 +13,7 @@ from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel, kernel_of
 from ..trial_files import REFERENCE
+from ..units import to_float, to_whole
 from .calendar import visits
 from .outputs import Output, is_series, resolve
 
@@ -40,8 +41,8 @@ class Question:
     parameters: Sequence[str] | None = None
     regimen: str | Regimen | None = None
     control: str | Regimen = "placebo"
-    until: float | None = None
-    times: Sequence[float] = ()
+    until: float | str | None = None
+    times: Sequence[float] = ()  # texts with a unit are taken too
     patients: int = PATIENTS
     rtol: float = RTOL
     base: ParameterSet | None = None
@@ -50,16 +51,18 @@ class Question:
     def __post_init__(self) -> None:
         put = object.__setattr__  # sequences become tuples, so that equal questions are equal
         put(self, "outputs", (self.outputs,) if isinstance(self.outputs, str) else tuple(self.outputs))
-        put(self, "times", tuple(float(t) for t in self.times))
+        put(self, "times", tuple(to_float(t, "day", what="a time") for t in self.times))
+        put(self, "patients", to_whole(self.patients, "patients", 2, 1_000_000))
         if self.parameters is not None:
-            put(self, "parameters", tuple(self.parameters))
+            put(self, "parameters", (self.parameters,) if isinstance(self.parameters, str) else tuple(self.parameters))
         if not 1 <= self.days <= 3650:
             raise InputError(f"until is {self.days} days; it must lie from 1 to 3650.")
         bad = [t for t in self.times if not 0 <= t <= self.days]
         if bad:
             raise InputError(f"The time {bad[0]:g} lies outside 0 to {self.days:g} days.")
-        if self.patients < 2:
-            raise InputError("A cohort needs at least 2 patients.")
+        for name, usual in (("control", "placebo"), ("patients", PATIENTS)):
+            if not self.compares and getattr(self, name) != usual:
+                raise InputError(f"{name} has no effect without a difference between arms; leave it out.")
         if self.compares and not all(name in CONTRASTS for name in self.outputs):
             raise InputError("Differences between arms need a study of their own: they run a cohort for every row.")
         if self.model is not None and self.base is None:
@@ -106,7 +109,9 @@ class Question:
     @cached_property
     def days(self) -> float:
         """Length of the simulated course, day: by default as long as the usual regimen is planned to last."""
-        return float(self.until if self.until is not None else Regimen.named(self.usual).length)
+        if self.until is None:
+            return float(Regimen.named(self.usual).length)
+        return to_float(self.until, "day", what="until")
 
     @cached_property
     def plan(self) -> Regimen:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import warn_incomplete
 from ..manifest import manifest, peak_memory
 from ..runs import Executor, Progress, RunOptions, ordered
 from ..solver.problem import Floats
@@ -67,6 +68,9 @@ def run_study(
     """
     options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
     check_policy(study.how, policy, tuple(METHODS.values()))
+    for plan in (study.plan, study.control_plan) if study.compares else (study.plan,):
+        if studied := plan.studied():
+            warn_incomplete(studied[1])
     begin = time.perf_counter()
     store = open_store(study, options.folder, resume=resume)
     store.write("study.json", {**study.describe(), "key": dict(study.key), "arguments": study.arguments})

@@ -95,6 +95,10 @@ class SensitivityStudy(Question):
         checked_seed(self.seed)
         super().__post_init__()
         self.how.check(self.n, len(self.inputs))
+        stride = self.how.stride
+        if self.second_order and stride(3, True) == stride(3, False):
+            raise InputError(f"second_order has no effect on {self.method}, which has no indices of pairs of its own.")
+        object.__setattr__(self, "n", int(self.n))
 
     def replace(self, **changes: Any) -> SensitivityStudy:
         """Return the study with some arguments changed."""

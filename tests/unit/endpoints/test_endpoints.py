@@ -143,8 +143,8 @@ def test_every_output_and_every_contrast_is_a_number_on_the_default_model():
     from il2model.sensitivity.evaluate import evaluate
     from il2model.sensitivity.study import SensitivityStudy
 
-    for names in (OUTPUTS, CONTRASTS):
-        study = SensitivityStudy(outputs=list(names), method="delta", n=32, seed=1, patients=16)
+    for names, few in ((OUTPUTS, {}), (CONTRASTS, {"patients": 16})):
+        study = SensitivityStudy(outputs=list(names), method="delta", n=32, seed=1, **few)
         found = evaluate(study, 1, study.design[:2]).Y
         assert np.isfinite(found).all(), names
         assert len({float(x) for x in found[0]}) == len(names)
