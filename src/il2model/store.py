@@ -179,7 +179,7 @@ class BlockStore:
             return None
         path = self.path(name)
         try:
-            with np.load(path, allow_pickle=False) as data:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
                 arrays = {n: data[n] for n in data.files if n != _META}
                 meta = json.loads(str(data[_META]))
             if meta["checksum"] != _checksum(arrays, meta["job"], meta["meta"]):

@@ -151,7 +151,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_block(tmp_path):
             time.sleep(0.01)
         time.sleep(0.03 + 0.017 * k)
         os.kill(running.pid, signal.SIGKILL)
-        running.wait()
+        running.communicate()  # closes its pipe
         block = BlockStore(tmp_path, {"job": "test"}).get("block")
         assert (block["x"] == block.meta["k"]).all()
 

@@ -84,7 +84,7 @@ def test_a_killed_calibration_goes_on_to_the_same_bits(tmp_path):
         if int(line) >= 10:
             break
     os.kill(running.pid, signal.SIGKILL)
-    running.wait()
+    running.communicate()  # closes its pipe
     assert (folder / "pk" / "chains" / "ensemble-0.npz").exists() and not (folder / "pk" / "posterior.nc").exists()
     optimum = (folder / "pk" / "optimum" / "optimum.npz").stat().st_mtime_ns
     with pytest.raises(InputError, match="holds a fit already; resume it"):

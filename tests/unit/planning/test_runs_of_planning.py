@@ -87,7 +87,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(verb, after, tmp_path):
         if int(line) >= after:
             break
     os.kill(running.pid, signal.SIGKILL)
-    running.wait()
+    running.communicate()  # closes its pipe
     assert list(tmp_path.glob("*.npz")) and not (tmp_path / "table.npz").exists(), "it was killed in the middle"
     with pytest.raises(InputError, match="is not finished"):
         (PowerStudy if verb == "power" else Search).load(tmp_path)

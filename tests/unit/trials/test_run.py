@@ -181,7 +181,7 @@ def test_a_killed_trial_goes_on_to_the_same_bits(tmp_path):
         if int(line) >= 3:
             break
     os.kill(running.pid, signal.SIGKILL)
-    running.wait()
+    running.communicate()  # closes its pipe
     stored = len(list(tmp_path.glob("replicates-*.npz")))
     assert 1 <= stored < 3, "it was killed in the middle"
     assert il2.run_trial("mirocals", 7, 1, draws=3, pool=12, folder=tmp_path) == drawn()
