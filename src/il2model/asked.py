@@ -11,7 +11,7 @@ from .dosing.regimen import Regimen
 from .errors import InputError
 from .parameters import ParameterSet, load_parameters
 from .solver.kernel import Kernel, builtin_kernel, kernel_of
-from .solver.problem import Floats, SolverOptions
+from .solver.problem import Floats, SolverOptions, distinct
 from .trial_files import REFERENCE
 from .units import to_float
 
@@ -39,7 +39,7 @@ def save_times(save: Times, until: float) -> Floats:
         step = 0.25 if until <= 2000 else until / 8000
         grid = np.arange(0.0, until + step / 2, step)
         grid[-1] = until if grid[-1] > until - step / 4 else grid[-1]
-        return np.unique(np.append(grid[grid <= until], until))
+        return distinct(np.append(grid[grid <= until], until))
     times = _days(save)
     if len(times) == 0:
         raise InputError("There is no time to save.")
@@ -54,12 +54,12 @@ def save_times(save: Times, until: float) -> Floats:
 
 def _days(save: Sequence[float | str] | Floats | float | str) -> Floats:
     listed = [save] if isinstance(save, int | float | str) else save
-    return np.unique([to_float(t, "day", what="a save time") for t in listed])
+    return distinct([to_float(t, "day", what="a save time") for t in listed])
 
 
 def daily(end: float) -> Floats:
     """Return every day until the end, and the end."""
-    return np.unique(np.append(np.arange(0.0, end, 1.0), end))
+    return distinct(np.append(np.arange(0.0, end, 1.0), end))
 
 
 def kernel_for(model: Model | Kernel | None, cohort: Cohort | None = None) -> Kernel:

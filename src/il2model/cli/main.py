@@ -6,6 +6,7 @@ Verbs are imported when they are used: `il2model --help` loads none of them.
 from __future__ import annotations
 
 import codecs
+import gc
 import io
 import os
 import sys
@@ -143,7 +144,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.simplefilter("default")
             warnings.showwarning = _note
-            code = understood(arguments).run()
+            line = understood(arguments)
+            if not gc.isenabled():  # a process of its own: what has loaded stays
+                gc.freeze()
+                gc.enable()
+            code = line.run()
             sys.stdout.flush()
             return code
     except SimulationError as error:

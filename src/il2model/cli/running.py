@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import InputError
-from ..runs import Executor, shown
 from .output import written
+
+if TYPE_CHECKING:
+    from ..runs import Executor
 
 R = TypeVar("R")
 
@@ -41,5 +43,7 @@ def connected(address: str | None) -> Iterator[Executor | None]:
 
 def run_long(call: partial[R], label: str, *, folder: Path | None = None, dask: str | None = None) -> R:
     """Run a public function that takes the options of a run: shows progress, keeps results in `folder`."""
+    from ..runs import shown
+
     with written(folder), connected(dask) as executor, shown(label) as progress:
         return call(folder=folder, executor=executor, progress=progress)

@@ -7,14 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .. import api
 from ..dosing.regimen import Regimen
 from ..errors import InputError
 from ..parameters import load_parameters
-from ..population.cohort import Cohort
-from ..solver.problem import SolverOptions
+from ..solver.problem import SolverOptions, distinct
+from ..trial_files import REFERENCE
 from ..units import to_float
 from .output import Format, format_of, say, write_figure, write_solution, written
 from .running import run_long
@@ -55,17 +53,13 @@ def regimen_of(
 @verb(
     api.simulate,
     Regimen.cyclic,
-    Cohort.sample,
     SolverOptions,
     left={
         "save": "--at DAYS",
         "options": "--rtol and the other options of the solver",
         "summary": "the printed table is one",
-        "n": "--cohort N",
-        "first": "a cohort is drawn in one part",
         "name": "a regimen is named by its doses",
         "model": "a model is an object of Python",
-        "kernel": "a model is an object of Python",
     },
     examples=(
         "il2model simulate --regimen mirocals --until 640 --at 0,7,28,640",
@@ -78,7 +72,6 @@ def regimen_of(
 def simulate(
     run: partial[Solution],
     cyclic: partial[Regimen],
-    sample: partial[Cohort],
     solver: partial[SolverOptions],
     *,
     regimen: str | None = None,
@@ -87,6 +80,7 @@ def simulate(
     cut: bool = False,
     off_riluzole: bool = False,
     cohort: int | None = None,
+    design: str = REFERENCE,
     set: Mapping[str, str] | None = None,
     dask: str | None = None,
     at: Sequence[float | str] | None = None,
@@ -116,6 +110,8 @@ def simulate(
         Simulate without riluzole.
     cohort
         Simulate this many virtual patients instead of a typical one.
+    design
+        Whom the cohort is drawn like: the patients of a trial (mirocals), or unselected.
     until : DAY
         Last day (default: the regimen's planned length).
     draws
@@ -140,20 +136,21 @@ def simulate(
     until = run.keywords.get("until")
     if cut and until is not None:
         plan = plan.until(until)
-    wanted = None if at is None else np.unique([to_float(t, "day", what="--at") for t in at])
+    wanted = None if at is None else distinct([to_float(t, "day", what="--at") for t in at])
     values = (run.keywords.get("parameters") or load_parameters()).replace(set or {})
     run = partial(run, options=solver() if solver.keywords else None)
     if wanted is not None:
         until = until if until is not None else max(*wanted, plan.length, plan.last_time)
         run = partial(run, until=until, save=wanted if plot is None else None)
     if cohort is None:
-        if "design" in sample.keywords:
-            raise InputError("--design chooses the patients of a cohort: add --cohort N.")
-        if folder is not None or dask is not None:
-            raise InputError("--folder and --dask are for the patients of a cohort: add --cohort N, or leave them out.")
+        for option, given in {"--design": design != REFERENCE, "--folder": folder, "--dask": dask}.items():
+            if given:
+                raise InputError(f"{option} is for a cohort: add --cohort N.")
         solution = run(plan, parameters=values)
     else:
-        people = sample(cohort, parameters=values)
+        from ..population.cohort import Cohort
+
+        people = Cohort.sample(cohort, run.keywords.get("seed", 0), design, parameters=values)
         of_cohort = partial(run, plan, parameters=None, cohort=people, observables=observables, seed=0)
         solution = run_long(of_cohort, "patients", folder=folder, dask=dask)
     for name in observables:

@@ -10,7 +10,7 @@ import numpy as np
 from ..dosing.regimen import Regimen
 from ..errors import unknown_name
 from ..solver.kernel import Kernel
-from ..solver.problem import Floats, Ints, SolverOptions, Status
+from ..solver.problem import Floats, Ints, SolverOptions, Status, distinct
 from .balance import PER_MIU, Balance, balance_of
 from .batch import Batch, check_ids
 from .engine import check_engine, hand_over
@@ -99,7 +99,7 @@ def solve(
     ready = Batch.prepare(kernel, plans, rows, which, until=until)
     loads = loads_of(ready, options, engine)
     resets = sorted({t for s in ready.schedules for t in s.resets})
-    grid = np.unique(np.concatenate([save, np.array(resets), [until]]))
+    grid = distinct(np.concatenate([save, np.array(resets), [until]]))
 
     count, n = len(ready), len(kernel.blueprint.states)
     states, final = np.full((count, len(grid), n), np.nan), np.full((count, n), np.nan)
