@@ -8,12 +8,21 @@ import sys
 COMMAND = [sys.executable, "-m", "il2model"]
 
 
+def _listen():
+    """What runs in the background of a shell ignores interrupts, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupt_is_one_line_and_130(tmp_path):
     words = ["trial", "mirocals", "--replicates", "50000", "--pool", "40", "--workers", "1", "-o", str(tmp_path)]
-    with subprocess.Popen([*COMMAND, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+    pipes = dict(stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen([*COMMAND, *words], **pipes, preexec_fn=_listen) as run:
         first = run.stderr.readline()
         run.send_signal(signal.SIGINT)
-        out, rest = run.communicate(timeout=60)
+        try:
+            out, rest = run.communicate(timeout=60)
+        finally:
+            run.kill()
     assert first.startswith("il2model: ")
     assert run.returncode == 130
     assert rest.splitlines()[-1] == "il2model: stopped."
