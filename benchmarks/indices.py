@@ -43,8 +43,8 @@ def main() -> None:
         ]
         scale = OUTPUTS / PART
         theirs.append((scale * (time.perf_counter() - start), scale * (time.process_time() - cpu)))
-    apart = max(np.abs(found.total[:, k] - s["ST"]).max() for k, s in enumerate(loop))
-    widths = np.median([found.total_half[:, k] / s["ST_conf"] for k, s in enumerate(loop)])
+    apart = max(np.abs(found["ST"][:, k] - s["ST"]).max() for k, s in enumerate(loop))
+    widths = np.median([found["ST_half"][:, k] / s["ST_conf"] for k, s in enumerate(loop)])
     a, b = np.median(ours, axis=0), np.median(theirs, axis=0)
     row = {
         "outputs": OUTPUTS, "parameters": PARAMETERS, "resamples": RESAMPLES, "N": N,

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import SimulationError
-from ..sensitivity.precision import run_to_width
 from ..sensitivity.results import StudyResult
-from ..sensitivity.run import run_study
+from ..sensitivity.run import run_study, run_to_width
 from ..sensitivity.study import SensitivityStudy
 from .output import say
 from .running import run_long

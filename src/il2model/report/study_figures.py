@@ -10,7 +10,7 @@ import numpy as np
 from ..plotting import UNIT_WORDS
 from ..plotting import indices as draw
 from ..plotting.panels import label as axis_label
-from ..sensitivity.calendar import cycle_starts
+from ..sensitivity.outputs import cycle_starts
 from ..sensitivity.results import StudyResult
 from ..solver.problem import Floats
 from .calibration import short

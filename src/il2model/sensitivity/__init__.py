@@ -3,9 +3,8 @@
 from .analysis import Analysis, analyze
 from .method import Method
 from .methods import METHODS, register
-from .precision import run_to_width
 from .results import StudyResult
-from .run import run_study
+from .run import run_study, run_to_width
 from .study import SensitivityStudy
 
 __all__ = [

@@ -96,6 +96,18 @@ class Collected:
         self.seconds[:] += seconds
 
 
+def stored_part(study: SensitivityStudy, store: BlockStore) -> tuple[Collected, list[Block]]:
+    """Return the rows that a folder holds, and the blocks that are missing there."""
+    rows, missing = Collected.empty(study), []
+    for block in blocks(study):
+        found = stored_rows(store, block, study.design[block.rows])
+        if found is None:
+            missing.append(block)
+        else:
+            rows.take(block.rows, *found)
+    return rows, missing
+
+
 def patients_left_out(Y: Floats, left_out: Floats) -> str:
     """Say how many virtual patients are left out of rows that ran; '' for none."""
     ran = left_out[np.isfinite(Y).all(axis=1)]

@@ -104,14 +104,6 @@ class Look:
     points: bool = True
 
 
-def _one(inputs: int, second_order: bool) -> int:
-    return 1
-
-
-def _silent(indices: Mapping[str, Floats]) -> tuple[str, ...]:
-    return ()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Method:
     """A sensitivity method.
@@ -147,8 +139,8 @@ class Method:
     needs: Needs = field(default_factory=Needs)
     policies: tuple[str, ...] = ("refuse",)
     nested: bool = False
-    stride: Callable[[int, bool], int] = _one
-    notes: Callable[[Mapping[str, Floats]], tuple[str, ...]] = _silent
+    stride: Callable[[int, bool], int] = lambda inputs, second_order: 1
+    notes: Callable[[Mapping[str, Floats]], tuple[str, ...]] = lambda indices: ()
 
     def check(self, n: int, inputs: int) -> None:
         """Refuse a sample that the method cannot work with.

@@ -14,8 +14,7 @@ from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel, kernel_of
 from ..trial_files import REFERENCE
 from ..units import to_float, to_whole
-from .calendar import visits
-from .outputs import Output, is_series, resolve
+from .outputs import Output, is_series, resolve, visits
 
 if TYPE_CHECKING:
     from ..model.assembly import Model

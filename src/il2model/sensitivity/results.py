@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError, unknown_name
+from ..notebook import table
 from ..values import same_fields
 from .analysis import index_table
-from .blocks import Collected, blocks, gaps, open_store, stored_rows
-from .calendar import cycle_starts
+from .blocks import gaps, open_store, stored_part
 from .estimate import Estimated, Flags
 from .method import Floats
+from .outputs import cycle_starts
 from .study import SensitivityStudy
 
 if TYPE_CHECKING:
@@ -83,13 +84,10 @@ class StudyResult(Estimated):
                 indices = {str(k): np.asarray(v.values) for k, v in stored.data_vars.items()}
         except (OSError, ValueError, KeyError):
             raise InputError(f"The study in {folder} is not finished; go on with resume.") from None
-        rows = Collected.empty(study)
         store = open_store(study, folder)
-        for block in blocks(study):
-            found = stored_rows(store, block, study.design[block.rows])
-            if found is None:
-                raise InputError(f"{store.path(block.name)} is missing; go on with resume.")
-            rows.take(block.rows, *found)
+        rows, missing = stored_part(study, store)
+        if missing:
+            raise InputError(f"{store.path(missing[0].name)} is missing; go on with resume.")
         indices.pop("variance")
         masked = np.asarray(indices.pop("masked"), bool)
         return cls(
@@ -178,19 +176,12 @@ class StudyResult(Estimated):
         return f"StudyResult({what}{state}{'; ' + self.gaps if self.gaps else ''})"
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         name, values, half = self.main()
         shown = np.argsort(-np.nanmax(np.abs(np.nan_to_num(values)), axis=1))[:10]
-        head = "".join(f"<th>{escape(c.name)}</th>" for c in self.study.columns[:8])
-        body = "".join(
-            f"<tr><th>{escape(self.study.inputs[i])}</th>"
-            + "".join(
-                f"<td>{values[i, k]:.3g}{'' if half is None else f' &plusmn; {half[i, k]:.1g}'}</td>"
-                for k in range(min(8, values.shape[1]))
-            )
-            + "</tr>"
-            for i in shown
-        )
-        notes = "".join(f"<li>{escape(n)}</li>" for n in self.notes)
-        return f"<p>{escape(repr(self))}</p><table><tr><th>{escape(name)}</th>{head}</tr>{body}</table><ul>{notes}</ul>"
+        columns = self.study.columns[:8]
+        rows = ((self.study.inputs[i], *(_told(values, half, (i, k)) for k in range(len(columns)))) for i in shown)
+        return table(repr(self), (name, *(c.name for c in columns)), rows, " ".join(self.notes))
+
+
+def _told(values: Floats, half: Floats | None, at: tuple[int, int]) -> str:
+    return f"{values[at]:.3g}" + ("" if half is None else f" ± {half[at]:.1g}")

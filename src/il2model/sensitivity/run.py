@@ -11,18 +11,20 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import warn_incomplete
+from ..errors import InputError, warn_incomplete
 from ..manifest import manifest, peak_memory
 from ..runs import Executor, Progress, RunOptions, ordered
 from ..solver.problem import Floats
 from ..store import BlockStore
-from .blocks import Block, Collected, blocks, open_store, patients_left_out, store_rows, stored_rows
+from .blocks import Block, Collected, open_store, patients_left_out, store_rows, stored_part
 from .estimate import check_policy, estimate
 from .evaluate import Rows, evaluate
 from .methods import METHODS
 from .results import StudyResult
-from .shell import command
 from .study import SensitivityStudy
+
+#: Largest base sample of the precision stop.
+MOST = 2**16
 
 
 def run_study(
@@ -107,6 +109,53 @@ def run_study(
     return result
 
 
+def run_to_width(
+    study: SensitivityStudy,
+    width: float,
+    *,
+    most: int = MOST,
+    policy: str = "refuse",
+    folder: str | Path | None = None,
+    resume: bool = True,
+    workers: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> StudyResult:
+    """Run a study with n, 2n, 4n, ... until every leading index has a half-width below `width`.
+
+    Rows of a smaller design are the first of a larger one (one seed, nested), so nothing is run twice
+    where there is a folder.
+
+    Parameters
+    ----------
+    study : SensitivityStudy
+        Of a method with nested designs: sobol.
+    width : float
+        Between 0 and 1.
+    most : int
+        Largest n.
+    policy, folder, resume, workers, executor, progress
+        As in `run_study`.
+
+    Raises
+    ------
+    InputError
+        If the designs are not nested, or the width is not between 0 and 1.
+    """
+    if not study.how.nested:
+        raise InputError(f"The precision stop serves sobol, whose designs are nested; {study.method} is not.")
+    if not 0 < width < 1:
+        raise InputError(f"The width is {width}; it must lie between 0 and 1.")
+    while True:
+        result = run_study(
+            study, policy=policy, folder=folder, resume=resume, workers=workers, executor=executor, progress=progress
+        )
+        half = result.main()[2]
+        if half is None or np.isnan(half).all() or np.nanmax(half) <= width or study.n >= most:
+            return result
+        study, resume = study.replace(n=2 * study.n), True
+
+
 class _Clock:
     """Seconds of blocks that overlap."""
 
@@ -131,13 +180,7 @@ def covered(spans: Floats) -> float:
 
 def _collect(study: SensitivityStudy, store: BlockStore, options: RunOptions) -> tuple[Collected, int]:
     """Return every row, from the folder where it is there, and how many were run."""
-    rows, waiting = Collected.empty(study), []
-    for block in blocks(study):
-        found = stored_rows(store, block, study.design[block.rows])
-        if found is None:
-            waiting.append(block)
-        else:
-            rows.take(block.rows, *found)
+    rows, waiting = stored_part(study, store)
     total = len(study.design)
     run = sum(b.rows.stop - b.rows.start for b in waiting)
     done = total - run
@@ -177,7 +220,7 @@ def _manifest(
         calibrated=study.values.calibrated,
         details={
             "study": study.describe(),
-            "reproduce": command(study, str(details["policy"])),
+            "reproduce": study.command(str(details["policy"])),
             **details,
             "cost": {
                 "simulations": simulations,

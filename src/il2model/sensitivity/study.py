@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError, unknown_name
+from ..notebook import table
 from ..parameters import ParameterSet
 from ..plain import plain, restored
 from ..solver.problem import Floats
@@ -21,7 +22,7 @@ from ..uncertainty.coordinates import Coordinates
 from ..uncertainty.draws import posterior_table
 from .method import Cube, Method
 from .methods import METHODS, method_named
-from .question import Question
+from .question import PATIENTS, RTOL, Question
 
 if TYPE_CHECKING:
     from ..model.assembly import Model
@@ -56,7 +57,7 @@ class SensitivityStudy(Question):
     until : float, optional
         Days (default: as long as that regimen is planned to last).
     times : sequence of float, optional
-        Days of time-resolved outputs (default: the visits of each cycle, see `calendar.visits`).
+        Days of time-resolved outputs (default: the visits of each cycle, see `outputs.visits`).
     second_order : bool
         Indices of pairs, where the method has them.
     patients : int
@@ -229,15 +230,32 @@ class SensitivityStudy(Question):
             "design": self.fingerprint,
         }
 
+    def command(self, policy: str = "refuse") -> str:
+        """Return the command line that runs the study, or a sentence where none can."""
+        plain = isinstance(self.regimen, str | None) and isinstance(self.control, str)
+        if not plain or self.base is not None or self.rtol != RTOL:
+            return "From Python: il2model.SensitivityStudy.load of this folder's study.json."
+        words = ["il2model sensitivity", f"--method {self.method}", f"--n {self.n}", f"--seed {self.seed}"]
+        words.append(f"--outputs {','.join(self.outputs)}")
+        if self.inputs != self.candidates:
+            words.append(f"--parameters {','.join(self.inputs)}")
+        for name, value, default in (
+            ("regimen", self.regimen, None),
+            ("control", self.control, "placebo"),
+            ("until", self.until, None),
+            ("ranges", self.ranges, "prior"),
+            ("policy", policy, "refuse"),
+        ):
+            words += [] if value == default else [f"--{name} {value}"]
+        words += [f"--times {','.join(f'{t:.12g}' for t in self.times)}"] if self.times else []
+        words += ["--second-order"] if self.second_order else []
+        words += [f"--patients {self.patients}"] if self.compares and self.patients != PATIENTS else []
+        return " ".join([*words, "-o DIR"])
+
     def _repr_html_(self) -> str:
-        from html import escape
-
-        def cell(value: object) -> str:
-            return escape(", ".join(map(str, value)) if isinstance(value, list) else str(value))
-
         told = {k.replace("_", " "): v for k, v in self.describe().items() if v not in (None, [])}
-        rows = "".join(f"<tr><th>{name}</th><td>{cell(value)}</td></tr>" for name, value in told.items())
-        return f"<table>{rows}</table>"
+        rows = ((k, ", ".join(map(str, v)) if isinstance(v, list) else v) for k, v in told.items())
+        return table(repr(self), (), rows)
 
     def __repr__(self) -> str:
         what = ", ".join(self.outputs)

@@ -21,10 +21,8 @@ from il2model.errors import InputError, UnknownNameError
 from il2model.report.sensitivity import write_sensitivity
 from il2model.sensitivity import blocks
 from il2model.sensitivity.estimate import estimate
-from il2model.sensitivity.precision import run_to_width
 from il2model.sensitivity.results import StudyResult
-from il2model.sensitivity.run import covered, run_study
-from il2model.sensitivity.shell import command
+from il2model.sensitivity.run import covered, run_study, run_to_width
 from il2model.sensitivity.study import SensitivityStudy
 from il2model.uncertainty.coordinates import Coordinates
 
@@ -205,7 +203,7 @@ def test_the_command_of_a_study_makes_it_again(tmp_path):
     assert (stored.outputs, stored.inputs, stored.days) == (s.outputs, s.inputs, s.days)
     assert np.array_equal(stored.design, s.design)
     for other in (small(rtol=1e-4, regimen=il2.Regimen.cyclic("1 MIU", 3, 14, 2)), small(rtol=1e-6)):
-        assert command(other).startswith("From Python")
+        assert other.command().startswith("From Python")
 
 
 def test_outputs_carry_time_cycle_and_day_of_cycle():
@@ -447,7 +445,7 @@ def test_a_study_of_another_model(tmp_path):
     assert StudyResult.load(tmp_path, base, model=decay()) == result
     assert pickle.loads(pickle.dumps(s)).fingerprint == s.fingerprint
     assert write_sensitivity(result, tmp_path / "r.html").exists()
-    assert "From Python" in command(s)
+    assert "From Python" in s.command()
     with pytest.raises(InputError, match="another model"):
         StudyResult.load(tmp_path, replace(base, values_={**base, "idle": 0.7}), model=decay())
     for more, words in (

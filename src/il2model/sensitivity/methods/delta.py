@@ -34,6 +34,7 @@ def estimate(cube: Cube, X: Floats, Y: Floats, seed: int, *, second_order: bool)
 
 def _input(x: Floats, y: Floats, rng: np.random.RandomState) -> tuple[float, float, float, float]:
     """Return delta, first order and their half-widths for one input; NaN where its values fill too few bins."""
+    from SALib.analyze.delta import sobol_first
     from scipy.stats import norm
 
     n = len(y)
@@ -58,8 +59,8 @@ def _input(x: Floats, y: Floats, rng: np.random.RandomState) -> tuple[float, flo
     for _ in range(RESAMPLES + 1):  # what SALib draws for its variant without balance
         rng.randint(n, size=n)
     rows = rng.randint(n, size=n)
-    first = _first_order(y[rows], x[rows], edges)
-    firsts = np.array([_first_order(y[r], x[r], edges) for r in rng.choice(n, size=(RESAMPLES, n), replace=True)])
+    first = float(sobol_first(y[rows], x[rows], edges))
+    firsts = np.array([sobol_first(y[r], x[r], edges) for r in rng.choice(n, size=(RESAMPLES, n), replace=True)])
     z = norm.ppf(0.975)
     return float(deltas.mean()), float(z * deltas.std(ddof=1)), first, float(z * firsts.std(ddof=1))
 
@@ -80,35 +81,20 @@ def _groups(x: Floats) -> list[Rows] | None:
     return found if len(found) >= 2 and len(x) // len(found) >= least else None
 
 
-def _slices(x: Floats, edges: Floats) -> list[Rows]:
-    """Return the rows of slices of equally many ranks."""
-    from scipy.stats import rankdata
-
-    rank = rankdata(x, method="ordinal")
-    return [np.flatnonzero((rank > a) & (rank <= b)) for a, b in pairwise(edges)]
-
-
 def _delta(y: Floats, x: Floats, edges: Floats, grid: Floats) -> float:
     """Return Plischke's estimator (his equation 26)."""
-    from scipy.stats import gaussian_kde
+    from scipy.stats import gaussian_kde, rankdata
 
+    rank = rankdata(x, method="ordinal")
     whole = gaussian_kde(y, bw_method="silverman")(grid)
     total = 0.0
-    for rows in _slices(x, edges):
+    for low, high in pairwise(edges):
+        rows = np.flatnonzero((rank > low) & (rank <= high))
         part = y[rows]
         if len(rows) and np.ptp(part) != 0.0:
             apart = np.abs(whole - gaussian_kde(part, bw_method="silverman")(grid))
             total += (len(rows) / (2 * len(y))) * np.trapezoid(apart, grid)
     return float(total)
-
-
-def _first_order(y: Floats, x: Floats, edges: Floats) -> float:
-    if np.ptp(y) == 0.0:
-        return 0.0
-    explained = 0.0
-    for rows in _slices(x, edges):
-        explained += (len(rows) / len(y)) * ((y[rows].mean() - y.mean()) ** 2)
-    return float(explained / np.var(y))
 
 
 METHOD = Method(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -23,25 +22,18 @@ def design(cube: Cube, n: int, seed: int, *, second_order: bool) -> Floats:
 
 def estimate(cube: Cube, X: Floats, Y: Floats, seed: int, *, second_order: bool) -> Indices:
     """Return first and total order from the spectrum along each curve."""
-    d = cube.inputs
+    from SALib.analyze.fast import compute_orders
+
+    d, n = cube.inputs, len(Y) // cube.inputs
     if len(Y) % d:
         raise InputError(f"{len(Y)} rows are no FAST design of {d} inputs: they must be a multiple of {d}.")
 
     def one(y: Floats) -> dict[str, Floats]:
-        first, total = zip(*(_orders(part) for part in y.reshape(d, -1)), strict=True)
-        return {"S1": np.array(first), "ST": np.array(total)}
+        omega = (n - 1) // (2 * HARMONICS)
+        orders = np.array([compute_orders(part, n, HARMONICS, omega) for part in y.reshape(d, n)])
+        return dict(zip(("S1", "ST"), orders.T, strict=True))
 
     return each_output(Y, d, ("S1", "ST"), one)
-
-
-def _orders(y: Floats) -> tuple[float, float]:
-    n = len(y)
-    omega = (n - 1) // (2 * HARMONICS)
-    spectrum = np.power(np.absolute(np.fft.fft(y)[np.arange(1, math.ceil(n / 2))]) / n, 2)
-    variance = 2.0 * np.sum(spectrum)
-    own = 2.0 * np.sum(spectrum[np.arange(1, HARMONICS + 1) * omega - 1])
-    others = 2.0 * np.sum(spectrum[np.arange(omega // 2)])
-    return float(own / variance), float(1.0 - others / variance)
 
 
 def _notes(indices: Mapping[str, Floats]) -> tuple[str, ...]:

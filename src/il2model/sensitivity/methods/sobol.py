@@ -11,41 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...streams import stream
 from ..method import RESAMPLES, Cube, Floats, Indices, Look, Method, Needs, constant_outputs
 
 #: Resamples of a second-order index, at most.
 SECOND_RESAMPLES = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class SobolIndices:
-    """Indices with half-widths of their 95 % bootstrap intervals; NaN where an output is masked.
-
-    Parameters
-    ----------
-    first, total, first_half, total_half : (parameter, output)
-    second, second_half : (parameter, parameter, output) or None
-    masked : (output,)
-    noise : (output,)
-        Floor of the total index by a dummy parameter.
-    """
-
-    first: Floats
-    total: Floats
-    first_half: Floats
-    total_half: Floats
-    second: Floats | None
-    second_half: Floats | None
-    masked: NDArray[np.bool_]
-    noise: Floats
-
-    @property
-    def interactions(self) -> Floats:
-        """Share of the variance that no single parameter explains, (output,)."""
-        return np.asarray(1 - self.first.sum(axis=0))
 
 
 def design(cube: Cube, n: int, seed: int, *, second_order: bool) -> Floats:
@@ -76,13 +47,8 @@ def stride(d: int, second: bool) -> int:
 
 
 def estimate(cube: Cube, X: Floats, Y: Floats, seed: int, *, second_order: bool) -> Indices:
-    """Return S1, ST and, where asked, S2 with half-widths; the noise floor and the share of interactions."""
-    s = sobol_indices(Y, cube.inputs, second=second_order, resamples=RESAMPLES, seed=seed)
-    found = {"S1": s.first, "S1_half": s.first_half, "ST": s.total, "ST_half": s.total_half}
-    found |= {"noise": s.noise, "interactions": s.interactions}
-    if s.second is not None and s.second_half is not None:
-        found |= {"S2": s.second, "S2_half": s.second_half}
-    return found
+    """Return `sobol_indices`."""
+    return sobol_indices(Y, cube.inputs, second=second_order, resamples=RESAMPLES, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -122,7 +88,7 @@ def _half(samples: Floats, axis: int) -> Floats:
     return np.asarray(1.96 * samples.std(axis=axis, ddof=1))
 
 
-def sobol_indices(Y: Floats, d: int, *, second: bool = False, resamples: int = 200, seed: int = 0) -> SobolIndices:
+def sobol_indices(Y: Floats, d: int, *, second: bool = False, resamples: int = 200, seed: int = 0) -> Indices:
     """Estimate Sobol indices from a Saltelli design of d parameters.
 
     Parameters
@@ -131,6 +97,14 @@ def sobol_indices(Y: Floats, d: int, *, second: bool = False, resamples: int = 2
         In the order of SALib's `sobol.sample`; finite.
     resamples : int
         Bootstrap resamples of the base points.
+
+    Returns
+    -------
+    dict
+        S1, ST : (parameter, output), and where asked S2 : (parameter, parameter, output), each with the half-width
+        of its 95 % bootstrap interval, `_half`; noise : (output,), the floor of a total index by a dummy parameter;
+        interactions : (output,), the share of the variance that no single parameter explains. NaN where an output
+        is constant.
     """
     masked = constant_outputs(Y)
     b = _blocks(Y, d, second, resamples, seed)
@@ -145,21 +119,12 @@ def sobol_indices(Y: Floats, d: int, *, second: bool = False, resamples: int = 2
         moved = b.scaled(b.AB[i])
         S1[i] = b.mean(b.B * (moved - b.A)) / variance
         ST[i] = b.mean(0.5 * (b.A - moved) ** 2) / variance
-    S2, S2_half = (None, None) if b.BA is None else _second_order(b, b.BA, S1, variance)
-
-    def clean(x: Floats) -> Floats:
-        return np.asarray(np.where(masked, np.nan, x))
-
-    return SobolIndices(
-        first=clean(S1[:, 0]),
-        total=clean(ST[:, 0]),
-        first_half=clean(_half(S1[:, 1:], 1)),
-        total_half=clean(_half(ST[:, 1:], 1)),
-        second=None if S2 is None else clean(S2),
-        second_half=None if S2_half is None else clean(S2_half),
-        masked=masked,
-        noise=clean(1.96 * (b.mean(dummy)[1:] / variance[1:]).std(axis=0, ddof=1)),
-    )
+    found = {"S1": S1[:, 0], "S1_half": _half(S1[:, 1:], 1), "ST": ST[:, 0], "ST_half": _half(ST[:, 1:], 1)}
+    found["noise"] = 1.96 * (b.mean(dummy)[1:] / variance[1:]).std(axis=0, ddof=1)
+    found["interactions"] = 1 - np.where(masked, np.nan, S1[:, 0]).sum(axis=0)
+    if b.BA is not None:
+        found["S2"], found["S2_half"] = _second_order(b, b.BA, S1, variance)
+    return {name: np.asarray(np.where(masked, np.nan, values)) for name, values in found.items()}
 
 
 def _second_order(b: _Blocks, BA: Floats, S1: Floats, variance: Floats) -> tuple[Floats, Floats]:
