@@ -17,6 +17,12 @@ from ..units import to_float
 Read = Callable[[str, str], object]  # the text, and the option it stands for
 
 
+class Text(str):
+    """What is read by a converter of ours: where Pydantic is loaded, cyclopts would hold the result against `str`."""
+
+    __slots__ = ()
+
+
 def reading_of(hint: object, what: str) -> tuple[object, Parameter]:
     """Return the type that the shell takes for a Python type, and how it is read.
 
@@ -41,11 +47,11 @@ def reading_of(hint: object, what: str) -> tuple[object, Parameter]:
     for member in members:
         if _is(member, Mapping) and ParameterSet not in members:
             read = partial(_pairs, number if get_args(member)[1] is float else _text, what)
-            return list[str], Parameter(converter=_converter(read), metavar="ID=VALUE", negative=())
+            return list[Text], Parameter(converter=_converter(read), metavar="ID=VALUE", negative=())
     reader, metavar = _reader(members)
     convert = _converter(lambda texts: reader(texts[-1], what))
     hyphen = metavar in ("VALUE", "N", "X")  # of a negative number
-    return str, Parameter(converter=convert, metavar=metavar, allow_leading_hyphen=hyphen, n_tokens=1)
+    return Text, Parameter(converter=convert, metavar=metavar, allow_leading_hyphen=hyphen, n_tokens=1)
 
 
 def _converter(read: Callable[[Sequence[str]], object]) -> Callable[[object, Sequence[Token]], object]:

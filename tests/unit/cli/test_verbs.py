@@ -3,6 +3,8 @@
 import importlib
 import inspect
 import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -142,3 +144,26 @@ print([m for m in heavy[1:-1] if m in sys.modules])
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert [line for line in out.splitlines() if line.startswith("[") and "day" not in line] == ["[]", "[]"]
+
+
+def test_what_else_a_process_has_loaded_changes_no_command_line():
+    """Cyclopts validates with Pydantic where it is loaded; our converters return more than text."""
+    words = [
+        "simulate",
+        "--amount",
+        "1 MIU",
+        "--until",
+        "8",
+        "--set",
+        "il2_clearance=300",
+        "--at",
+        "0,7",
+        "-o",
+        "x.csv",
+    ]
+    code = f"from il2model.cli.main import understood; print(understood({words}).options)"
+    plain, loaded = (
+        subprocess.run([sys.executable, "-c", first + code], capture_output=True, text=True, check=True).stdout
+        for first in ("", "import pydantic; ")
+    )
+    assert "300" in plain and loaded == plain
