@@ -6,7 +6,7 @@ Research use only; not a medical device and no clinical advice.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ._version import __version__
 
@@ -85,11 +85,11 @@ if TYPE_CHECKING:
     from .uncertainty.posterior import Posterior as Posterior
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'il2model' has no attribute {name!r}; public names: {', '.join(__all__)}")
-    value = getattr(import_module(f".{home}", __name__), name)
+    value: object = getattr(import_module(f".{home}", __name__), name)
     globals()[name] = value
     return value
 

@@ -208,7 +208,7 @@ def _read(path: Path, modified: int, size: int) -> TrialFile:
     return file
 
 
-def _check(row: Any, fields: frozenset[str], needed: tuple[str, ...]) -> None:
+def _check(row: object, fields: frozenset[str], needed: tuple[str, ...]) -> None:
     """Refuse a row with a field that does not exist or without one that it needs."""
     if not isinstance(row, dict):
         raise InputError("it is not a table of fields")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,6 +22,16 @@ def same(a: object, b: object) -> bool:
     if type(a) is type(b) and is_dataclass(a) and type(a).__eq__ is object.__eq__:
         return same_fields(a, b)
     return bool(a == b)
+
+
+class Portable:
+    """A value whose mappings are read-only views, which cannot travel to another process as they are."""
+
+    def __getstate__(self) -> dict[str, object]:
+        return {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in vars(self).items()}
+
+    def __setstate__(self, state: Mapping[str, object]) -> None:
+        vars(self).update({k: MappingProxyType(v) if isinstance(v, dict) else v for k, v in state.items()})
 
 
 def same_fields(a: object, b: object) -> bool:

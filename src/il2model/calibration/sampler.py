@@ -13,22 +13,25 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..runs import Executor, Progress, RunOptions, pool
 from ..solver.problem import Floats
-from ..store import BlockStore
+from ..store import Array, BlockStore
 from ..streams import fixed_seed, random_state, stream
 from .optimum import Optimum
 from .problem import Posed
 from .sampling import Pose, SamplerOptions, log_posterior, posed
 
+if TYPE_CHECKING:
+    import emcee
+
 #: Where walkers start: around an optimum, at given points (walker, coordinate), or from the prior.
 Start = Optimum | Floats | None
 #: An ensemble so far: where it is, its random state, and the draws that are kept.
-State = Mapping[str, Any]
+State = Mapping[str, Array]
 _KEPT = ("z", "log_likelihood")
 
 
@@ -87,7 +90,7 @@ def sample(
     states: dict[int, State] = {}
     for k in numbers:
         if (block := store.get(_name(k))) is not None:
-            states[k] = {**block.arrays, "step": block.meta["step"]}
+            states[k] = block.arrays
     last = options.burn + options.steps
 
     def steps(k: int) -> int:
@@ -104,8 +107,7 @@ def sample(
         while waiting:
             k, future = waiting.popleft()
             states[k] = _extended(states.get(k), future.result())
-            arrays = {name: np.asarray(value) for name, value in states[k].items() if name != "step"}
-            store.put(_name(k), arrays, step=steps(k))
+            store.put(_name(k), states[k])
             run.tell(sum(map(steps, numbers)), last * options.ensembles)
             if steps(k) < last:
                 waiting.append((k, submit(_stretch, pose, k, options, optimum, _without_draws(states[k]))))
@@ -120,7 +122,7 @@ def _name(number: int) -> str:
     return f"ensemble-{number}"
 
 
-def _key(problem: Posed, options: SamplerOptions, start: Start) -> dict[str, Any]:
+def _key(problem: Posed, options: SamplerOptions, start: Start) -> dict[str, object]:
     """Return what chains depend on: a few likelihoods stand for model and data."""
     probe = stream(fixed_seed("probe"), "probe").standard_normal((2, len(problem.coordinates))) * 0.1
     where = start.z if isinstance(start, Optimum) else start
@@ -180,15 +182,15 @@ def advance(
         "now_value": now.log_prob,
         "rng_keys": keys,
         "rng_rest": np.array([position, has_gauss]),
-        "rng_cached": cached,
+        "rng_cached": np.array(cached),
         "z": np.array(kept) if kept else np.empty(shape),
         "log_likelihood": np.array(values) if values else np.empty(shape[:2]),
-        "acceptance": accepted,
-        "step": stop,
+        "acceptance": np.array(accepted),
+        "step": np.array(stop),
     }
 
 
-def _begun(problem: Posed, number: int, options: SamplerOptions, start: Start) -> Any:
+def _begun(problem: Posed, number: int, options: SamplerOptions, start: Start) -> emcee.State:
     """Return the state in which an ensemble begins."""
     import emcee
 
@@ -208,7 +210,7 @@ def _begun(problem: Posed, number: int, options: SamplerOptions, start: Start) -
     return emcee.State(x, log_prob=value, random_state=rng.get_state())
 
 
-def _emcee_state(state: State) -> Any:
+def _emcee_state(state: State) -> emcee.State:
     import emcee
 
     position, has_gauss = (int(v) for v in state["rng_rest"])
@@ -216,10 +218,11 @@ def _emcee_state(state: State) -> Any:
     return emcee.State(state["now"], log_prob=state["now_value"], random_state=random)
 
 
-def _moves(start: Optimum | Floats | None) -> list[tuple[Any, float]]:
+def _moves(start: Optimum | Floats | None) -> list[tuple[emcee.moves.Move, float]]:
     import emcee
+    from emcee.moves import Move
 
-    def crank_nicolson(beta: float, share: float, mean: Floats | float = 0.0, factor: Floats | None = None) -> Any:
+    def crank_nicolson(beta: float, share: float, mean: Floats | float = 0.0, factor: Floats | None = None) -> Move:
         """Return a move that keeps N(mean, factor factor^T): the prior, or the Laplace law widened.
 
         x' = mean + sqrt(1 - beta^2) (x - mean) + beta factor N(0, 1), on a random share
@@ -227,7 +230,7 @@ def _moves(start: Optimum | Floats | None) -> list[tuple[Any, float]]:
         """
         inverse = None if factor is None else np.linalg.inv(factor)
 
-        def propose(x: Floats, rng: Any) -> tuple[Floats, Floats]:
+        def propose(x: Floats, rng: np.random.RandomState) -> tuple[Floats, Floats]:
             noise = rng.standard_normal(x.shape)
             if factor is None:
                 chosen = rng.random_sample(x.shape) < share

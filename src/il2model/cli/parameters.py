@@ -33,8 +33,8 @@ def list_(*, mechanism: str | None = None, format: Listing = "table") -> None:
             raise unknown_name("mechanism", mechanism, mechanisms)
         records = [r for r in records if r.mechanism == mechanism]
     if format == "json":
-        listing([{"id": r.id, "value": values[r.id], "unit": r.unit, "status": r.status, "confirmed": r.confirmed,
-                  "name": r.name, "mechanism": r.mechanism} for r in records], format)  # fmt: skip
+        shown = ("unit", "status", "confirmed", "name", "mechanism")
+        listing([{"id": r.id, "value": values[r.id], **{k: getattr(r, k) for k in shown}} for r in records], format)
         return
     width = max(len(r.id) for r in records)
     for k, r in enumerate(records):

@@ -92,11 +92,12 @@ def as_json(result: TrialResult) -> dict[str, object]:
             content[name] = {kind: entry, **beside}
     power, error = result.power()
     return {
-        "trial": result.design.name, "replicates": len(result.table), **content,
+        **{"trial": result.design.name, "replicates": len(result.table)},
+        **content,
         f"dead_{result.design.follow_up:g}": dead,
         "log_rank": {"power": power, "standard_error": error, "type_one_error": result.type_one_error()},
-        "notes": list(result.notes), "manifest": dict(result.manifest),
-    }  # fmt: skip
+        **{"notes": list(result.notes), "manifest": dict(result.manifest)},
+    }
 
 
 def _clean(value: float | None) -> float | None:

@@ -88,8 +88,8 @@ def verb(
         command = _command(body, functions, {**NO_OPTION, **(left or {})})
         shown = "Examples:\n" + "\n".join(f"  {e}" for e in examples)
         panel = _PANELS["Arguments"]
-        app = App(name=word, help=command.__doc__, help_format="plaintext", help_epilogue=shown,
-                  group_arguments=panel, group_parameters=panel)  # fmt: skip
+        app = App(name=word, help=command.__doc__, help_format="plaintext", help_epilogue=shown)
+        app.group_arguments = app.group_parameters = panel
         app.default(command)
         return app
 

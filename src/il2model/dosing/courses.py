@@ -5,12 +5,10 @@ A plan is what a `Regimen` is made of; the files of trials (`trial_files`) hold 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import InputError, unknown_name
-from ..trial_files import COURSE, TrialFile, trials_with
+from ..trial_files import COURSE, Row, TrialFile, trials_with
 from ..units import to_float
 from .describe import runs_of
 from .dose import Dose, parse_amount, parse_time
@@ -108,7 +106,7 @@ def _published(name: str = "") -> dict[str, tuple[TrialFile, str]]:
     return places
 
 
-def _doses_itself(row: Mapping[str, Any]) -> bool:
+def _doses_itself(row: Row) -> bool:
     return "amount" in row or "courses" in row
 
 
@@ -139,7 +137,7 @@ def arm_plan(file: TrialFile, id: str) -> Plan:
         return Plan(str(row.get("regimen", id)), doses, length)
 
 
-def _course(row: Mapping[str, Any], *, alone: bool) -> tuple[tuple[Dose, ...], float]:
+def _course(row: Row, *, alone: bool) -> tuple[tuple[Dose, ...], float]:
     """Return the doses of a course, and its end."""
     for key in row:
         if not alone and key not in COURSE:

@@ -9,7 +9,7 @@ import numpy as np
 from ..solver.problem import Floats
 from ..values import same_fields
 from .batch import Batch
-from .schedule import Schedule, cancelled_by, given_by, pending_at
+from .schedule import cancelled_by, given_by, pending_at
 
 _DEPOT, _LYMPH, _ABSORBED, _PLASMA = "il2_depot", "il2_lymph", "il2_absorbed", "il2_plasma"
 #: The parameter that turns MIU into pmol.
@@ -87,16 +87,13 @@ def _amounts(batch: Batch) -> tuple[Floats, Floats, Floats, Floats]:
     found = np.zeros((4, len(batch.schedules), len(routes)))
     for number, schedule in enumerate(batch.schedules):
         for k, route in enumerate(routes):
-            only = Schedule(
-                schedule.rows, tuple(g for g in schedule.given if g.route == k), schedule.resets, schedule.steady
-            )
             at_once = [
                 g.amount
-                for g in only.given
-                if g.dose.duration == 0 and g.begin <= batch.until and g.begin < g.cancelled
+                for g in schedule.given
+                if g.route == k and g.dose.duration == 0 and g.begin <= batch.until and g.begin < g.cancelled
             ]
             found[:, number, k] = (
-                given_by(only, batch.until),
+                given_by(schedule, batch.until, k),
                 sum(at_once) if route.state == _PLASMA else 0.0,
                 pending_at(schedule, batch.until, k),
                 cancelled_by(schedule, batch.until, k),

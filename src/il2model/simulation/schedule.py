@@ -134,11 +134,11 @@ def join(schedules: list[Schedule]) -> Events:
     return Events(bounds, table[:, 0].copy(), whole[:, 1], whole[:, 2], table[:, 3].copy(), whole[:, 4])
 
 
-def given_by(schedule: Schedule, until: float) -> float:
-    """MIU injected until a day (an infusion counts as far as it has run)."""
+def given_by(schedule: Schedule, until: float, route: int) -> float:
+    """MIU of a route injected until a day (an infusion counts as far as it has run)."""
     total = 0.0
     for g in schedule.given:
-        if g.dose.time > until:
+        if g.route != route or g.dose.time > until:
             continue
         if g.dose.duration == 0:
             total += g.amount

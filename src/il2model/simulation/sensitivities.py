@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -81,7 +81,7 @@ class Sensitivities:
         import xarray as xr
 
         k = self._at(observable)
-        coords: dict[str, Any] = {
+        coords: dict[str, object] = {
             "parameter": list(self.parameters),
             "parameter_unit": ("parameter", list(self.units[0])),
             "time": ("time", self.time, {"units": "day"}),

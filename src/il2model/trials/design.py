@@ -16,6 +16,7 @@ from ..endpoints.assays import ASSAYS, AssayError, check_assays
 from ..errors import InputError, unknown_name
 from ..notebook import table
 from ..trial_files import REFERENCE, reference_cuts
+from ..values import Portable
 from .trial import Trial
 
 #: Processes that a second agent may multiply from day 0: none of them moves the untreated state.
@@ -100,7 +101,7 @@ class Visit:
 
 
 @dataclass(frozen=True, repr=False)
-class TrialDesign:
+class TrialDesign(Portable):
     """A trial of one control and one or more treated arms.
 
     Parameters
@@ -181,13 +182,6 @@ class TrialDesign:
             raise InputError(f"The dropout is {self.dropout} a year; it must be a share from 0 to below 1.")
         if self.stratify not in (None, "csf_pnfh"):
             raise unknown_name("stratification", str(self.stratify), ("csf_pnfh",))
-
-    def __getstate__(self) -> dict[str, object]:
-        """Travel to another process: read-only views cannot."""
-        return {**vars(self), "assays": dict(self.assays)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update({**state, "assays": MappingProxyType(state["assays"])})
 
     def __hash__(self) -> int:
         assays = tuple(sorted(self.assays.items()))

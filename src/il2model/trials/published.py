@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from ..solver.problem import Floats
 from .design import TrialDesign
 from .replicates import Replicates
 from .reported import Reported
+
+#: A row of a table: texts and numbers by column.
+Row: TypeAlias = dict[str, Any]
 
 
 def published(design: TrialDesign, analysis: str) -> tuple[float, float, float] | None:
@@ -29,14 +32,14 @@ def _reported(design: TrialDesign) -> Mapping[str, Reported]:
     return design.trial.reported() if design.trial is not None else {}
 
 
-def baseline_rows(covariates: Mapping[str, Floats], design: TrialDesign) -> list[dict[str, Any]]:
+def baseline_rows(covariates: Mapping[str, Floats], design: TrialDesign) -> list[Row]:
     """Return what the virtual patients are like on day 0, beside what the trial published."""
     trial, (first, second) = design.trial, design.cuts
     known = {id: fact.values[0] for id, fact in trial.baseline.items()} if trial is not None else {}
     strata = next((r.counts for r in trial.targets.values() if r.endpoint == "pnfh_strata"), ()) if trial else ()
     shares: Sequence[float | None] = [n / sum(strata) for n in strata] or [None] * 3
     pnfh = covariates["csf_pnfh"]
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
 
     def add(name: str, values: Floats, published: float | None = None, *, spread: bool = True) -> None:
         low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
@@ -58,7 +61,7 @@ def baseline_rows(covariates: Mapping[str, Floats], design: TrialDesign) -> list
     return rows
 
 
-def comparison(result: Replicates) -> list[dict[str, Any]]:
+def comparison(result: Replicates) -> list[Row]:
     """Return a row per analysis; what the design's trial published stands beside it."""
     known = (id for id, r in RESULTS.items() if r.listed)
     names = dict.fromkeys((*known, *_reported(result.design)))
@@ -67,12 +70,12 @@ def comparison(result: Replicates) -> list[dict[str, Any]]:
     return [_compared(result, name) for name in order if name in result.names]
 
 
-def _compared(result: Replicates, name: str) -> dict[str, Any]:
+def _compared(result: Replicates, name: str) -> Row:
     """Return the row of one analysis."""
     scale = np.exp if name in RESULTS and RESULTS[name].log else np.asarray
     values = scale(result[name])
     low, middle, high = _quantiles(values)
-    row: dict[str, Any] = {
+    row: Row = {
         "analysis": name,
         "meaning": meaning(result.design, name),
         "median": middle,
@@ -120,7 +123,7 @@ def _percentile(values: Floats, at: float) -> float:
     return float((x < at - 1e-12).mean() + 0.5 * (np.abs(x - at) <= 1e-12).mean())
 
 
-def sentence(row: Mapping[str, Any]) -> str:
+def sentence(row: Row) -> str:
     """Say where a published figure falls among the replicates."""
     known = RESULTS.get(str(row["analysis"]))
     digits = known.digits if known is not None else 2

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from ..endpoints.registry import TESTS
 from ..errors import unknown_name
+from ..manifest import Manifest
 from ..solver.problem import Floats
 from ..values import same_fields
 from .design import TrialDesign
@@ -55,7 +55,7 @@ class Replicates:
     refused: int
     patients: int
     covariates: Mapping[str, Floats]
-    manifest: Mapping[str, Any] = field(compare=False)
+    manifest: Manifest = field(compare=False)
 
     def __eq__(self, other: object) -> bool:
         return same_fields(self, other)

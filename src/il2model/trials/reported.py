@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from ..endpoints import reductions
 from ..endpoints.kinds import Analysis, Course
@@ -180,5 +179,7 @@ def figure(file: TrialFile, id: str, row: Row) -> Reported:
         value, low, high = (float(row[k]) for k in ("value", "low", "high"))
         if not low <= value <= high:
             raise InputError(f"the value {value:g} lies outside its interval {low:g} to {high:g}")
-    text: dict[str, Any] = {k: str(row[k]) for k in ("unit", "analysis", "meaning")}
-    return Reported(id=id, value=value, low=low, high=high, origin=Origin.of(row), **text)
+    unit, analysis, meaning = (str(row[k]) for k in ("unit", "analysis", "meaning"))
+    return Reported(
+        id=id, value=value, low=low, high=high, unit=unit, origin=Origin.of(row), analysis=analysis, meaning=meaning
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
+from ..manifest import Manifest
 from ..plain import restored
 from ..solver.problem import Floats
 from ..store import Block, BlockStore
@@ -34,7 +35,7 @@ def layout(number: int, draws: int, replicates: int) -> Iterator[tuple[str, tupl
         yield f"replicates-{number:05d}-{first:07d}", mine[first : first + BLOCK]
 
 
-def assembled(blocks: Mapping[str, Block], record: Mapping[str, Any], design: TrialDesign) -> dict[str, Any]:
+def assembled(blocks: Mapping[str, Block], record: Manifest, design: TrialDesign) -> dict[str, Any]:
     """Return the fields of a `TrialResult`, its replicates in their order."""
     replicates, draws = record["replicates"], record["draws"] or 1
     pools = [blocks[pool_name(k)] for k in range(draws)]

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from ..dosing.courses import arm_plan
 from ..dosing.regimen import Regimen
 from ..errors import InputError
 from ..notebook import table
 from ..trial_files import REFERENCE, Row, TrialFile, read_trial, trial_names
+from ..values import Portable
 from .reported import Fact, Origin, Reported, facts, figure, target
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
+class Trial(Portable):
     """A published trial, or one of your own, as its file holds it.
 
     Make one with `Trial.load`; `TrialDesign.of(trial)` simulates it, `calibrate(..., targets=)` fits its targets.
@@ -73,13 +73,6 @@ class Trial:
     def __post_init__(self) -> None:
         for name in ("eligibility", "baseline", "arms", "sizes", "targets", "checks", "facts"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
-
-    def __getstate__(self) -> dict[str, object]:
-        """Travel to another process: read-only views cannot."""
-        return {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in vars(self).items()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update({k: MappingProxyType(v) if isinstance(v, dict) else v for k, v in state.items()})
 
     def __hash__(self) -> int:
         return hash((self.id, self.name, tuple(self.arms), tuple(self.targets)))
