@@ -22,6 +22,7 @@ from ..parameters import Distribution, ParameterSet, load_parameters
 from ..simulation.schedule import build_schedule
 from ..solver.kernel import builtin_kernel
 from ..solver.problem import ADD
+from ..store import write_atomic
 from ..units import factor
 from .sbml import to_sbml
 
@@ -74,7 +75,7 @@ def write_petab(folder: Path, values: ParameterSet | None = None) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in to_petab(values).items():
-            (folder / name).write_text(text, encoding="utf8")
+            write_atomic(folder / name, text)
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror or error}.") from None
     return folder / "problem.yaml"

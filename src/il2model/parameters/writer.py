@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import InputError
+from ..store import write_atomic
 from .loader import read_records
 
 
@@ -40,4 +41,4 @@ def write_calibrated(folder: Path, values: Mapping[str, float], fits: Mapping[st
         for id, value in values.items():
             addition = f'calibrated = {value:.6g}\nfit = "{fits[id]}"\n'
             text = re.sub(rf"(?m)(^\[{id}\]\n(?:(?!\[).*\n)*?unit = .*\n)", rf"\g<1>{addition}", text)
-        file.write_text(text, encoding="utf8")
+        write_atomic(file, text)
