@@ -24,3 +24,10 @@ def test_the_measures_see_what_they_measure(tmp_path):
     assert measures.circles(tmp_path) == [("one.py", "two.py")]
     assert [p.split()[1] for p in measures.long_functions(tmp_path)] == ["f:"]
     assert len(measures.long_modules(tmp_path)) == 1
+
+
+def test_unit_tests_mirror_the_package():
+    package = {p.name for p in (ROOT / "src" / "il2model").iterdir() if p.is_dir() and p.name != "__pycache__"}
+    folders = {p.name for p in (ROOT / "tests" / "unit").iterdir() if p.is_dir() and p.name != "__pycache__"}
+    assert folders <= package
+    assert package - folders == set()
