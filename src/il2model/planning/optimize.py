@@ -240,11 +240,16 @@ def _non_dominated(frame: pd.DataFrame, objective: str) -> list[bool]:
 
 
 def _intervals(frame: pd.DataFrame, judge: Judge, sets: list[ParameterSet]) -> None:
-    """Add 5 to 95 % over posterior draws to what is not dominated."""
-    for name in ("low", "high"):
+    """Add 5 to 95 % over posterior draws to what is not dominated, and whom the draws leave out."""
+    for name in ("low", "high", "draws_failed", "draws_left_out"):
         frame[name] = np.nan
     shown = list(frame.index[frame["non_dominated"]])
+    if not shown:
+        return
     candidates = [(float(a), int(d), int(e)) for a, d, e in frame.loc[shown, ["amount", "days", "every"]].to_numpy()]
-    differences = judge.over_draws(candidates, sets)
-    for index, row in zip(shown, differences, strict=True):
-        frame.loc[index, ["low", "high"]] = np.nanquantile(row, (0.05, 0.95))
+    differences, left_out = judge.over_draws(candidates, sets)
+    for index, row, missing in zip(shown, differences, left_out, strict=True):
+        ran = row[np.isfinite(row)]
+        if len(ran):
+            frame.loc[index, ["low", "high"]] = np.quantile(ran, (0.05, 0.95))
+        frame.loc[index, ["draws_failed", "draws_left_out"]] = len(row) - len(ran), missing.sum()

@@ -83,6 +83,11 @@ def judged(question: tuple[Panel, Candidate]) -> dict[str, float]:
     return {contrast.id: treated - untreated, **limited, "left_out": float((~good).sum())}
 
 
+def of_a_draw(patients: int) -> int:
+    """Return how many patients judge a regimen under each parameter draw."""
+    return max(16, patients // 4)
+
+
 class Judge:
     """Asks the panel, keeps its answers, and counts."""
 
@@ -93,15 +98,15 @@ class Judge:
         """Return what the panel says of a regimen."""
         return self._answers([("regimen", self.panel, candidate)])[0]
 
-    def over_draws(self, candidates: list[Candidate], sets: list[ParameterSet]) -> list[list[float]]:
-        """Return the objective (candidate, draw) among the patients of each parameter draw."""
+    def over_draws(self, candidates: list[Candidate], sets: list[ParameterSet]) -> tuple[Floats, Floats]:
+        """Return the objective and how many patients it leaves out, (candidate, draw), of each parameter draw."""
         self.done = self.total  # the search may have ended before its last generation
         self.total += len(candidates) * len(sets)
-        few = max(16, self.panel.patients // 4)
-        panels = [replace(self.panel, limits=(), patients=few, parameters=one) for one in sets]
+        panels = [replace(self.panel, limits=(), patients=of_a_draw(self.panel.patients), parameters=p) for p in sets]
         asked = [(f"draw-{k:05d}", p, c) for c in candidates for k, p in enumerate(panels)]
-        values = [answer[self.panel.objective] for answer in self._answers(asked, tell=True)]
-        return [values[k : k + len(sets)] for k in range(0, len(values), len(sets))]
+        answers = self._answers(asked, tell=True)
+        found = np.array([[a[self.panel.objective], a["left_out"]] for a in answers]).reshape(-1, len(sets), 2)
+        return found[..., 0], found[..., 1]
 
     def tell(self) -> None:
         """Report one more regimen."""

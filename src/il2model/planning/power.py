@@ -236,11 +236,12 @@ def _table(
 
 def _row(
     cut: Range, n: int, endpoint: str, z: Floats, p: Floats, deaths: Floats, alpha: float
-) -> dict[str, float | str]:
+) -> dict[str, float | int | str]:
     from scipy.special import ndtri
 
     power = float(((p < alpha) & (z > 0)).mean())
-    mean = float(np.nanmean(z))
+    tested = np.isfinite(z) & np.isfinite(p)
+    mean = float(z[tested].mean()) if tested.any() else float("nan")
     wanted = float(ndtri(1 - alpha / 2) + ndtri(0.8))
     return {
         "low": 0.0 if cut is None else cut[0],
@@ -250,5 +251,6 @@ def _row(
         "power": power,
         "standard_error": float(np.sqrt(power * (1 - power) / len(p))),
         "deaths": float(np.mean(deaths)),
+        "without_test": int((~tested).sum()),
         "for_80_percent": float(np.ceil(n * (wanted / mean) ** 2)) if mean > 0.05 else float("nan"),
     }

@@ -15,6 +15,7 @@ from ..plain import plain, restored
 from ..store import BlockStore
 from ..trials.design import TrialDesign
 from ..values import same_fields
+from .panel import of_a_draw
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +74,8 @@ class PowerStudy(Planned):
     ----------
     design : TrialDesign
     table : DataFrame
-        A row per cut-off, size and endpoint.
+        A row per cut-off, size and endpoint. without_test counts the trials in which the test has no value (nobody
+        died, say): they are no successes, and not in for_80_percent.
     draws : int or None
         Parameter draws that were averaged over.
     refused, patients : int
@@ -95,7 +97,9 @@ class PowerStudy(Planned):
     def notes(self) -> tuple[str, ...]:
         """What a reader must know."""
         left_out = f"{self.refused} of {self.patients} virtual patients could not be run and are in no trial."
-        return (left_out,) * bool(self.refused) + super().notes
+        most = int(self.table["without_test"].max())
+        without = f"In up to {most} trials of a cell the test has no value; they count as no success."
+        return (left_out,) * bool(self.refused) + (without,) * bool(most) + super().notes
 
     def plot(self) -> Figure:
         """Draw a heat map of power, cut-offs against sizes, per endpoint."""
@@ -135,7 +139,8 @@ class Search(Planned):
         amount, days, every, injections_per_year, the objective, every limited quantity, left_out
         (patients whose run failed in an arm: they count in neither), allowed, non_dominated (an allowed regimen
         that none tried with as few injections beats: the search has one objective, so this is no Pareto front);
-        those rows also low and high (5 to 95 % over posterior draws).
+        those rows also low and high (5 to 95 % over posterior draws), draws_failed (draws under which nobody could
+        be run: they are not in the interval) and draws_left_out (patients left out, over all draws).
     patients : int
         Of the cohort that judges.
     manifest : mapping
@@ -161,7 +166,18 @@ class Search(Planned):
             f"Under {int(bad.sum())} of {len(bad)} regimens patients could not be run, at most "
             f"{int(self.table['left_out'].max())} of {self.patients}; they count in neither arm."
         )
-        return (left_out,) * bool(bad.any()) + super().notes
+        return (left_out,) * bool(bad.any()) + self._notes_of_draws() + super().notes
+
+    def _notes_of_draws(self) -> tuple[str, ...]:
+        """Say whom the intervals leave out."""
+        if "draws_left_out" not in self.table or not self.table["draws_left_out"].max() > 0:
+            return ()
+        draws = self.manifest["search"]["draws"]
+        failed, missing = (int(self.table[c].max()) for c in ("draws_failed", "draws_left_out"))
+        asked = draws * of_a_draw(self.patients)
+        note = f"Intervals over {draws} draws leave out up to {missing} of {asked} patients of a regimen"
+        note += f"; {failed} of the draws at most are in no interval, since nobody could be run" if failed else ""
+        return (f"{note}.",)
 
     def plot(self) -> Figure:
         """Draw the objective against injections a year, with what is not dominated and its intervals."""

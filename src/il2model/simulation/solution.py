@@ -200,11 +200,11 @@ class Solution:
             coords = {"subject": np.arange(len(numbers)), **coords}
         return xr.DataArray(numbers, dims=dims, coords=coords, name=id, attrs=attributes)
 
-    def to_xarray(self, ids: Sequence[str] | None = None) -> xr.Dataset:
-        """Return a dataset of the named quantities (all by default)."""
+    def to_xarray(self, ids: Sequence[str] | str | None = None) -> xr.Dataset:
+        """Return a dataset of the named quantities, one or several (all by default)."""
         import xarray as xr
 
-        data = xr.Dataset({i: self[i] for i in (self.keys() if ids is None else ids)})
+        data = xr.Dataset({i: self[i] for i in (self.keys() if ids is None else _several(ids))})
         data.attrs = {
             "title": "il2model simulation",
             "regimen": "; ".join(str(r) for r in self.regimens),
@@ -215,9 +215,9 @@ class Solution:
         }
         return data
 
-    def to_dataframe(self, ids: Sequence[str] | None = None) -> pd.DataFrame:
+    def to_dataframe(self, ids: Sequence[str] | str | None = None) -> pd.DataFrame:
         """Return a data frame: index time (with subject or quantile before it), a column per quantity."""
-        names = list(self.keys() if ids is None else ids)
+        names = list(self.keys() if ids is None else _several(ids))
         frame = self.to_xarray(names).to_dataframe()
         frame.attrs = {
             "units": {i: self.items[i].unit for i in names},
@@ -246,13 +246,15 @@ class Solution:
             low, middle, high = quantiles(self._whole(values), (0.05, 0.5, 0.95))
         return low, middle, high
 
-    def plot(self, ids: Sequence[str] | None = None) -> Figure:
+    def plot(self, ids: Sequence[str] | str | None = None) -> Figure:
         """Draw the named quantities against time, one panel each."""
         from ..plotting import panels
 
         doses = [d.time for d in self.regimens[0].given if d.time <= self.time[-1]]
         return panels(
-            [self._curve(i) for i in (ids or self._ids_shown())], doses=doses, note=self._note(*self._unseen(doses))
+            [self._curve(i) for i in (_several(ids) if ids else self._ids_shown())],
+            doses=doses,
+            note=self._note(*self._unseen(doses)),
         )
 
     def _unseen(self, doses: Sequence[float]) -> tuple[str, ...]:
@@ -289,3 +291,8 @@ def _told(spread: tuple[Floats | None, Floats, Floats | None], k: int) -> str:
     """Return the value at a time in four digits, with 5 and 95 % where there is a spread."""
     low, middle, high = spread
     return f"{middle[k]:.4g}" + ("" if low is None or high is None else f" ({low[k]:.4g} to {high[k]:.4g})")
+
+
+def _several(ids: Sequence[str] | str) -> Sequence[str]:
+    """Return a list of names, also of one."""
+    return [ids] if isinstance(ids, str) else ids

@@ -170,3 +170,43 @@ def test_numbers_of_numpy_are_stored_like_pythons(tmp_path):
     numbers = {name: np.int64(POWER[name]) for name in ("replicates", "draws", "pool", "seed")}
     found = il2.power_study("mirocals", **POWER | numbers | {"sizes": np.array(POWER["sizes"])}, folder=tmp_path)
     assert found == power() == PowerStudy.load(tmp_path)
+
+
+def test_intervals_say_whom_the_draws_leave_out(monkeypatch):
+    """Sixteen patients judge under each draw: of the first one fails, under the second everybody does."""
+    sound, kernels = panel.solve_cohort, []
+
+    def failing(task, rows_of, which, *arguments):
+        found = sound(task, rows_of, which, *arguments)
+        if len(which) != panel.of_a_draw(SEARCH["patients"]):
+            return found  # the search itself
+        row = rows_of(slice(0, 1)).tobytes()
+        kernels.extend([row] * (row not in kernels))
+        lost = slice(0, 1) if row == kernels[0] else slice(None)
+        values = {i: np.array(v) for i, v in found.values.items()}
+        for course in values.values():
+            course[lost] = np.nan
+        return replace(found, values=values)
+
+    monkeypatch.setattr(panel, "solve_cohort", failing)
+    panel._control.cache_clear()
+    try:
+        result = il2.optimize(**SEARCH, workers=1)
+    finally:
+        panel._control.cache_clear()
+    shown = result.table[result.table["non_dominated"]]
+    assert len(shown) and (shown["draws_failed"] == 1).all() and (shown["draws_left_out"] == 17).all()
+    assert (shown["low"] == shown["high"]).all()  # one draw is left
+    words = "leave out up to 17 of 32 patients of a regimen; 1 of the draws at most are in no interval"
+    assert any(words in note for note in result.notes)
+    assert search().table["draws_left_out"].max() == 0
+    assert not any("Intervals" in note for note in search().notes)
+
+
+def test_trials_without_a_test_are_counted_and_said():
+    """In the first ten days hardly anybody dies: a log-rank test without a death has no value."""
+    design = il2.TrialDesign.named("mirocals").replace(follow_up=10.0, visits=())
+    study = il2.power_study(design, cuts=(None,), sizes=(4,), replicates=6, pool=16, seed=1, endpoints=("log_rank",))
+    assert study.table["without_test"].to_list() == [6] and study.table["power"].to_list() == [0.0]
+    assert any("In up to 6 trials of a cell the test has no value" in note for note in study.notes)
+    assert not any("no value" in note for note in power().notes)

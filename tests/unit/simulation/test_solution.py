@@ -242,3 +242,10 @@ def test_a_figure_says_what_a_coarse_grid_hides(cohort):
     assert "apart" not in il2.simulate("imodals-1miu").plot().get_supxlabel()
     daily = il2.simulate("imodals-1miu", cohort=cohort.part(0, 2))
     assert "times 1 d apart: peaks between them are not shown" in daily.plot().get_supxlabel()
+
+
+def test_one_name_is_a_name_and_not_its_letters():
+    solution = il2.simulate("imodals-2miu", until=85, save=[0, 7])
+    assert list(solution.to_dataframe("treg_percent")) == list(solution.to_xarray("treg_percent")) == ["treg_percent"]
+    titles = [axes.get_title(loc="left") for axes in solution.plot("treg_percent").axes]
+    assert [title for title in titles if title] == ["Treg among CD4 cells"]

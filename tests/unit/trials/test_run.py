@@ -122,6 +122,7 @@ def test_whom_a_trial_leaves_out_is_said_in_the_value_its_table_and_its_figure(m
     def loses_some(*arguments, **keywords):
         return replace(build_pool(*arguments, **keywords), refused=3)
 
+    assert whole().left_out == "" and whole().notes == ()  # before a pool is made that loses some
     recipe.forget_pools()
     monkeypatch.setattr(recipe, "build_pool", loses_some)
     for _ in range(2):  # each time, not once a process
@@ -132,7 +133,6 @@ def test_whom_a_trial_leaves_out_is_said_in_the_value_its_table_and_its_figure(m
         assert sentence in result._repr_html_()
         assert result.summary().attrs["notes"] == (sentence,)
         assert sentence in result.plot().get_suptitle()
-    assert whole().left_out == "" and whole().notes == ()
 
 
 def test_uncalibrated_parameters_are_said():
