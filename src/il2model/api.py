@@ -158,6 +158,7 @@ def simulate(
         folders = [None if folder is None else Path(folder) / str(i) for i in range(len(regimen))]
         return [simulate(r, folder=place, **keywords) for r, place in zip(regimen, folders, strict=True)]
     of_cohort = {"summary": summary, "folder": folder, "resume": resume, "workers": workers}
+    asked.check_kinds(summary, cancel)
     asked.refuse_idle(cohort, draws, seed, **of_cohort, executor=executor, progress=progress, cancel=cancel)
     kernel = asked.kernel_for(model, cohort)
     plan = asked.plan_of(regimen, kernel)

@@ -132,6 +132,19 @@ def values_of(parameters: Values | None, cohort: Cohort | None, draws: int | Non
     return values
 
 
+def check_kinds(summary: object, cancel: object) -> None:
+    """Refuse a summary that is neither True nor False, and what cannot be called to cancel a run.
+
+    Raises
+    ------
+    InputError
+    """
+    if not isinstance(summary, bool):
+        raise InputError(f"summary is {summary!r}; it must be True or False.")
+    if cancel is not None and not callable(cancel):
+        raise InputError(f"cancel is {cancel!r}; it must be a function without arguments that says whether to stop.")
+
+
 def refuse_idle(cohort: Cohort | None, draws: int | None, seed: int, **of_cohort: object) -> None:
     """Refuse options that would have no effect.
 

@@ -105,6 +105,8 @@ def nothing(*_):
         ({"executor": nothing}, "executor has no effect"),
         ({"cancel": nothing}, "cancel has no effect"),
         ({"summary": True}, "summary has no effect"),
+        ({"summary": "yes"}, "summary is 'yes'; it must be True or False"),
+        ({"cancel": 3}, "cancel is 3; it must be a function"),
         ({"resume": False}, "resume has no effect"),
         ({"workers": 2, "draws": 3}, "workers has no effect"),
         ({"seed": 3}, "seed is that of draws"),
