@@ -118,6 +118,24 @@ def parse_unit(unit: str) -> pint.Unit:
 
 
 @cache
+def _names() -> frozenset[str]:
+    """Return every name of a unit, without the library."""
+    return frozenset(re.findall(r"[A-Za-z_]+", re.sub(r"\[\w+\]", "", DEFINITIONS))) | {"1", "m2"}
+
+
+def check_unit(unit: str) -> None:
+    """Refuse a unit that is not known; the library is loaded only for one that is spelled in an odd way.
+
+    Raises
+    ------
+    UnitError
+    """
+    text = normalise(unit)
+    if not _names().issuperset(re.split("[/*]", text)):
+        parse_unit(text)
+
+
+@cache
 def factor(unit: str, into: str) -> float:
     """Return the number by which a value in `unit` is multiplied to be in `into`."""
     a, b = normalise(unit), normalise(into)
@@ -158,11 +176,26 @@ def to_float(value: float | int | str, unit: str, *, what: str = "value") -> flo
                 raise UnitError(f"{what} is {value!r}: {error}") from None
     else:
         try:
+            if isinstance(value, bool):
+                raise TypeError
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise UnitError(f"{what} is {value!r}, which is not a number in {unit!r}.") from None
     if math.isnan(number):
         raise UnitError(f"{what} is NaN; a number in {unit!r} is needed.")
+    return number
+
+
+def to_finite(value: object, what: str, unit: str = "1") -> float:
+    """Return `value`, a number or a text with its unit, as a finite float in `unit`.
+
+    Raises
+    ------
+    UnitError, InputError
+    """
+    number = to_float(value, unit, what=what)  # type: ignore[arg-type]
+    if not math.isfinite(number):
+        raise InputError(f"{what} is {number}; it must be finite.")
     return number
 
 

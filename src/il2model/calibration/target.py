@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..dosing.regimen import Regimen
-from ..parameters.record import Distribution
+from ..parameters import Distribution
 from ..solver.problem import Floats
 
 #: Factor on the standard error by status of the estimate.

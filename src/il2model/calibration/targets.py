@@ -20,7 +20,7 @@ from ..dosing.regimen import Regimen
 from ..endpoints.registry import TARGETED
 from ..endpoints.reported import STAGES
 from ..errors import InputError, UnitError, unknown_name
-from ..parameters.record import distribution
+from ..parameters.distribution import distribution
 from ..trial_files import Row, TrialFile, read_trial, reference, trial_names
 from ..trials.trial import Trial
 from ..units import factor

@@ -1,7 +1,8 @@
 """Parameter records and sets."""
 
+from .distribution import Distribution
 from .loader import bibliography, load_parameters, read_records
-from .record import Distribution, Parameter
+from .record import Parameter
 from .set import Change, ParameterSet
 
 __all__ = [

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, unknown_name
 from ..resources import data_dir
 from .record import Parameter, parameter_from_table
 from .set import ParameterSet
@@ -34,9 +34,11 @@ def _read(files: tuple[tuple[Path, int, int], ...]) -> Mapping[str, Parameter]:
     records: dict[str, Parameter] = {}
     for path, _, _ in files:
         try:
-            tables = tomllib.loads(path.read_text(encoding="utf8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"{path.name} is not valid TOML: {error}.") from None
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
         for id, table in tables.items():
             if not isinstance(table, dict):
                 raise InputError(f"{path.name}: {id!r} is not a record.")
@@ -46,12 +48,25 @@ def _read(files: tuple[tuple[Path, int, int], ...]) -> Mapping[str, Parameter]:
                 records[id] = parameter_from_table(id, table, path.stem)
             except (TypeError, ValueError) as error:
                 raise InputError(f"{path.name}: {error}") from None
+    for id, record in records.items():
+        for key, name in record.references.items():
+            where = f"{record.mechanism}.toml: {id}.spread.{key}"
+            if name not in records or records[name].mechanism != "population":
+                known = [i for i, r in records.items() if r.mechanism == "population"]
+                raise unknown_name(f"record of the population (in {where})", name, known)
+            least = min(records[name].bounds or (records[name].value,))
+            if least <= 0:
+                raise InputError(f"{where} is {name!r}, which may be {least:g}; it must be above zero.")
     return records
 
 
 def bibliography(folder: Path) -> dict[str, str]:
     """Return the entries of `references.bib` by key, as text."""
-    text = (folder / "references.bib").read_text(encoding="utf8")
+    path = folder / "references.bib"
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}.") from None
     return {m.group(2): m.group(0) for m in re.finditer(r"@(\w+)\{(\w+),.*", text)}
 
 

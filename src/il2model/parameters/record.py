@@ -2,56 +2,34 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import InputError, unknown_name
-from ..units import to_float
+from ..errors import InputError, UnitError, unknown_name
+from ..units import check_unit, to_finite
+from .distribution import Distribution, distribution
 
 STATUSES = ("measured", "derived", "calibrated", "assumed")
-DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = {
-    "lognormal": ("sd",),
-    "logitnormal": ("sd",),
-    "normal": ("mean", "sd"),
-    "halfnormal": ("sd",),
-    "beta": ("a", "b"),
-    "uniform": ("low", "high"),
+#: Laws between patients.
+SPREADS = ("lognormal", "normal", "uniform")
+#: Fields of a record and their types; None for what is read further down.
+_FIELDS: Mapping[str, type | None] = {
+    "name": str,
+    "value": None,
+    "unit": str,
+    "bounds": list,
+    "prior": None,
+    "fixed": bool,
+    "spread": None,
+    "status": str,
+    "confirmed": bool,
+    "sources": list,
+    "note": str,
+    "calibrated": None,
+    "fit": str,
 }
-_FIELDS = {
-    "name",
-    "value",
-    "unit",
-    "bounds",
-    "prior",
-    "fixed",
-    "spread",
-    "status",
-    "confirmed",
-    "sources",
-    "note",
-    "calibrated",
-    "fit",
-}
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """A distribution by name; sd of log- and logit-normal is on the transformed scale."""
-
-    kind: str
-    numbers: Mapping[str, float]
-
-    def __getitem__(self, key: str) -> float:
-        return self.numbers[key]
-
-    def __hash__(self) -> int:
-        return hash((self.kind, *sorted(self.numbers.items())))
-
-    def __str__(self) -> str:
-        inside = ", ".join(f"{k} {v:g}" for k, v in self.numbers.items())
-        return f"{self.kind}({inside})"
+_WORDS = {str: "a text", bool: "true or false", list: "a list"}
 
 
 @dataclass(frozen=True)
@@ -102,9 +80,7 @@ class Parameter:
         InputError
             If it is not a number in a fitting unit, or outside the bounds.
         """
-        number = to_float(value, self.unit, what=self.id)
-        if not math.isfinite(number):
-            raise InputError(f"{self.id} is {number}; it must be finite.")
+        number = to_finite(value, self.id, self.unit)
         if self.bounds is not None:
             low, high = self.bounds
             slack = 1e-12 * max(abs(low), abs(high))
@@ -117,42 +93,48 @@ class Parameter:
         return number
 
 
-def distribution(id: str, key: str, table: object, value: float, bounds: tuple[float, float] | None) -> Distribution:
-    """Build a distribution from its TOML table; raise InputError that names record and key."""
-    if not isinstance(table, dict) or "distribution" not in table:
-        raise InputError(f"{id}: {key} needs a table with a 'distribution'.")
-    kind = table["distribution"]
-    if kind not in DISTRIBUTIONS:
-        raise unknown_name(f"distribution (in {id}.{key})", str(kind), DISTRIBUTIONS)
-    numbers = {k: float(v) for k, v in table.items() if k != "distribution"}
-    if kind in ("lognormal", "logitnormal"):
-        numbers.setdefault("median", value)
-    if kind == "normal":
-        numbers.setdefault("mean", value)
-    missing = [k for k in DISTRIBUTIONS[kind] if k not in numbers]
-    if missing:
-        raise InputError(f"{id}: {key} is {kind}, which needs {', '.join(missing)}.")
-    if numbers.get("sd", 1.0) <= 0:
-        raise InputError(f"{id}: the sd of {key} must be above zero.")
-    return Distribution(kind, numbers)
-
-
 def _check_fields(id: str, table: Mapping[str, object]) -> None:
-    """Refuse a record with an unknown field, or without one that it needs."""
+    """Refuse a record with an unknown field, without one that it needs, or with one of another type."""
+    if not id.isidentifier():
+        raise InputError(f"{id!r} is no id of a record: letters, digits and _ make one.")
     for key in table:
         if key not in _FIELDS:
             raise unknown_name(f"field in the record {id!r}", key, _FIELDS)
     for key in ("name", "value", "unit", "status", "confirmed", "sources", "note"):
         if key not in table:
             raise InputError(f"The record {id!r} has no {key!r}.")
+    for key, value in table.items():
+        kind = _FIELDS[key]
+        if kind is not None and not isinstance(value, kind):
+            raise InputError(f"{id}.{key} is {value!r}; it must be {_WORDS[kind]}.")
+
+
+def _check_together(id: str, table: Mapping[str, Any]) -> None:
+    """Refuse fields that contradict each other or miss each other."""
     if table["status"] not in STATUSES:
         raise InputError(f"{id}: the status is {table['status']!r}; allowed are {', '.join(STATUSES)}.")
-    if not table["sources"]:
-        raise InputError(f"{id}: at least one source is needed.")
-    if "prior" not in table and not table.get("fixed", False):
-        raise InputError(f"{id}: a record needs either 'prior' or 'fixed = true'.")
-    if "calibrated" in table and "fit" not in table:
-        raise InputError(f"{id}: a calibrated value needs the name of its 'fit'.")
+    sources = table["sources"]
+    if not sources or not all(isinstance(s, str) for s in sources):
+        raise InputError(f"{id}.sources is {sources!r}; at least one source is needed, a key of references.bib each.")
+    if ("prior" in table) == bool(table.get("fixed", False)):
+        both = "has both; give one" if "prior" in table else "has neither"
+        raise InputError(f"{id}: a record needs either 'prior' or 'fixed = true', and this one {both}.")
+    if "prior" in table and "bounds" not in table:
+        raise InputError(f"{id}: a number with a prior needs 'bounds'.")
+    if ("calibrated" in table) != ("fit" in table):
+        raise InputError(f"{id}: a calibrated value and the name of its 'fit' go together; one is missing.")
+
+
+def _bounds(id: str, given: Sequence[object], unit: str) -> tuple[float, float]:
+    """Return the bounds of a record."""
+    if len(given) != 2:
+        raise InputError(f"{id}.bounds is {given!r}; two numbers are needed, the lower first.")
+    low, high = (to_finite(b, f"{id}.bounds", unit) for b in given)
+    if low > high:
+        raise InputError(f"{id}.bounds is {low:g} to {high:g}; the lower comes first.")
+    if id.startswith("correlation_") and not -1 < low <= high < 1:
+        raise InputError(f"{id}.bounds is {low:g} to {high:g}; a correlation lies between -1 and 1.")
+    return low, high
 
 
 def _spread(
@@ -162,7 +144,16 @@ def _spread(
     if not isinstance(given, dict):
         return distribution(id, "spread", given, value, bounds), {}
     references = {k: v for k, v in given.items() if k != "distribution" and isinstance(v, str)}
-    return distribution(id, "spread", given | {k: 1.0 for k in references}, value, bounds), references
+    if set(references) - {"sd"}:
+        raise InputError(
+            f"{id}.spread: only sd may be the name of a record; {next(iter(set(references) - {'sd'}))!r} is a number."
+        )
+    made = distribution(id, "spread", given | {k: 1.0 for k in references}, value, bounds)
+    if made.kind not in SPREADS:
+        raise InputError(f"{id}.spread is {made.kind}; between patients it is {', '.join(SPREADS)}.")
+    if made.kind != "uniform" and made.reach != (value,):
+        raise InputError(f"{id}.spread is around {made.reach[0]:g}; patients lie around the value, {value:g}.")
+    return made, references
 
 
 def parameter_from_table(id: str, table: Mapping[str, Any], mechanism: str) -> Parameter:
@@ -174,25 +165,27 @@ def parameter_from_table(id: str, table: Mapping[str, Any], mechanism: str) -> P
         With one sentence that names the record and what is missing or wrong.
     """
     _check_fields(id, table)
-    value = to_float(table["value"], table["unit"], what=id)
-    bounds = None
-    if "bounds" in table:
-        low, high = (float(b) for b in table["bounds"])
-        bounds = (low, high)
-        if not low <= value <= high:
-            raise InputError(f"{id}: the value {value:g} is outside its bounds {low:g} to {high:g}.")
+    _check_together(id, table)
+    unit = table["unit"]
+    try:
+        check_unit(unit)
+    except UnitError as error:
+        raise UnitError(f"{id}.unit: {error}") from None
+    value = to_finite(table["value"], f"{id}.value", unit)
+    bounds = _bounds(id, table["bounds"], unit) if "bounds" in table else None
+    calibrated = to_finite(table["calibrated"], f"{id}.calibrated", unit) if "calibrated" in table else None
+    for what, number in {"value": value, "calibrated value": calibrated}.items():
+        if bounds is not None and number is not None and not bounds[0] <= number <= bounds[1]:
+            raise InputError(f"{id}: the {what} {number:g} is outside its bounds {bounds[0]:g} to {bounds[1]:g}.")
     prior = distribution(id, "prior", table["prior"], value, bounds) if "prior" in table else None
     spread, references = _spread(id, table["spread"], value, bounds) if "spread" in table else (None, {})
-    calibrated = to_float(table["calibrated"], table["unit"], what=id) if "calibrated" in table else None
-    if calibrated is not None and bounds is not None and not bounds[0] <= calibrated <= bounds[1]:
-        raise InputError(f"{id}: the calibrated value {calibrated:g} is outside its bounds.")
     return Parameter(
         id=id,
         name=table["name"],
         value=value,
-        unit=table["unit"],
+        unit=unit,
         status=table["status"],
-        confirmed=bool(table["confirmed"]),
+        confirmed=table["confirmed"],
         sources=tuple(table["sources"]),
         note=table["note"],
         mechanism=mechanism,

@@ -56,7 +56,8 @@ class Sampler:
         from scipy.special import ndtri
 
         age = self.values.record("age_median").spread
-        assert age is not None
+        if age is None or age.kind != "normal":
+            raise InputError("The record age_median needs a spread that is normal; cohorts draw the age from it.")
         n = self.patients.width
         return {
             "age": self.values["age_median"] + age["sd"] * ndtri(np.clip(u[:, n], 1e-12, 1 - 1e-12)),
