@@ -169,13 +169,13 @@ def log_joint(joint: Joint, targets: Targets, predicted: Mapping[str, Floats]) -
     return np.asarray(-0.5 * (x**2).sum(axis=0) - constant)
 
 
+def pointwise(fitted: tuple[Target, ...], targets: Targets, predicted: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return the log density (set,) of each fitted target by id, and of each joint by its id; NaN where a run failed."""
+    found = {t.id: log_density(t, predicted[t.id]) for t in fitted if t.joint is None}
+    return found | {joint.id: log_joint(joint, targets, predicted) for joint in targets.joints_of(fitted)}
+
+
 def log_likelihood(fitted: tuple[Target, ...], targets: Targets, predicted: Mapping[str, Floats]) -> Floats:
     """Return the log likelihood (set,) of the fitted targets; -inf where a prediction is not finite."""
-    total: Floats | float = 0.0
-    for target in fitted:
-        if target.joint is None:
-            total = total + log_density(target, predicted[target.id])
-    for joint in targets.joints_of(fitted):
-        total = total + log_joint(joint, targets, predicted)
-    total = np.asarray(total, dtype=float)
+    total = np.asarray(sum(pointwise(fitted, targets, predicted).values()), dtype=float)
     return np.where(np.isfinite(total), total, -np.inf)

@@ -26,7 +26,7 @@ from ..streams import fixed_seed
 from ..uncertainty.coordinates import Coordinates, quantile
 from ..uncertainty.posterior import Posterior
 from . import imodals, mirocals, pk, progression
-from .likelihood import log_likelihood
+from .likelihood import log_likelihood, pointwise
 from .needs import check_courses
 from .simulator import Simulator, Size
 from .targets import Source, Target, Targets, load_targets
@@ -210,6 +210,13 @@ class Problem:
     def log_likelihood(self, z: Floats) -> Floats:
         """Return ln p(published numbers | z), (point,); -inf where the run failed."""
         return log_likelihood(self.fitted, self.targets, self.predict(self.table(z)))
+
+    def pointwise(self, z: Floats) -> dict[str, Floats]:
+        """Return ln p(published number | z), (point,), by target, or by joint law; NaN where the run failed.
+
+        `log_likelihood` is their sum.
+        """
+        return pointwise(self.fitted, self.targets, self.predict(self.table(z)))
 
     @cached_property
     def refused_share(self) -> float:
