@@ -170,7 +170,7 @@ def log_joint(joint: Joint, targets: Targets, predicted: Mapping[str, Floats]) -
 
 
 def pointwise(fitted: tuple[Target, ...], targets: Targets, predicted: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Return the log density (set,) of each fitted target by id, and of each joint by its id; NaN where a run failed."""
+    """Return the log density (set,) of each fitted target and each joint, by id; NaN where a run failed."""
     found = {t.id: log_density(t, predicted[t.id]) for t in fitted if t.joint is None}
     return found | {joint.id: log_joint(joint, targets, predicted) for joint in targets.joints_of(fitted)}
 

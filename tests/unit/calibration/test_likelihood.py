@@ -33,10 +33,3 @@ def test_what_each_target_says_adds_up_to_the_likelihood(stage):
     total = np.sum(list(parts.values()), axis=0)
     np.testing.assert_allclose(np.where(np.isfinite(total), total, -np.inf), whole, rtol=1e-12)
     assert np.isfinite(whole).sum() >= 2
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_point_alone_has_the_bits_that_it_has_in_a_batch(stage):
-    p, z = problem(stage), points(stage, 6)
-    together = p.log_likelihood(z)
-    assert np.array_equal([p.log_likelihood(one[None])[0] for one in z], together)
