@@ -48,7 +48,8 @@ class Seen:
         arm = np.repeat([0.0, 1.0], len(self.pnfh))
         pnfh = np.tile(self.pnfh, 2) / 1000
         survival = np.concatenate([a["survival"] for a in self.arms])
-        return expected_cox(survival, np.tile(self.weight / 2, 2), np.c_[arm, pnfh, arm * pnfh])
+        columns = np.c_[arm, pnfh, arm * pnfh]
+        return expected_cox(survival, np.tile(self.weight / 2, 2), columns, raise_on_failure=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,12 +43,12 @@ def _strata(seen: Seen) -> r.Floats:
 
 def _hazard_ratio(seen: Seen, part: r.Bools | slice) -> float:
     control, treated = (a["survival"][part] for a in seen.arms)
-    return expected_log_hazard_ratio(control, treated, seen.weight[part])
+    return expected_log_hazard_ratio(control, treated, seen.weight[part], raise_on_failure=False)
 
 
 def _of_high_pnfh(seen: Seen) -> float:
     high, survival, w = seen.pnfh > seen.cuts[1], seen.arms[0]["survival"], seen.weight
-    return expected_log_hazard_ratio(survival[~high], survival[high], w[~high], w[high])
+    return expected_log_hazard_ratio(survival[~high], survival[high], w[~high], w[high], raise_on_failure=False)
 
 
 def _middle(seen: Seen) -> r.Bools:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from ..errors import InputError
+from .inputs import Bools, Floats, binary, numbers, subjects
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,29 @@ class KaplanMeier:
     at_risk: NDArray[np.int64]
     deaths: NDArray[np.int64]
 
-    def at(self, times: Floats) -> Floats:
-        """Return the curve at given times."""
-        k = np.searchsorted(self.time, times, side="right")
+    def at(self, times: ArrayLike) -> Floats:
+        """Return the curve at given times, 0 or more.
+
+        Raises
+        ------
+        InputError
+        """
+        asked = numbers(np.atleast_1d(times), "a time of the curve", least=0.0).reshape(np.shape(times))
+        k = np.searchsorted(self.time, asked, side="right")
         return np.asarray(np.append(1.0, self.survival)[k])
 
     def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
-        """Return the pointwise interval on the log(-log) scale; NaN where the curve is 0."""
+        """Return the pointwise interval on the log(-log) scale; NaN where the curve is 0.
+
+        Raises
+        ------
+        InputError
+            If the level does not lie between 0 and 1.
+        """
         from scipy.stats import norm
+
+        if not 0 < level < 1:
+            raise InputError(f"level is {level!r}; it must lie between 0 and 1, such as 0.95.")
 
         z = norm.ppf(0.5 + level / 2)
         with np.errstate(all="ignore"):
@@ -41,9 +56,15 @@ class KaplanMeier:
             return s ** np.exp(half), s ** np.exp(-half)
 
 
-def kaplan_meier(time: Floats, event: Bools) -> KaplanMeier:
-    """Estimate the survival curve of subjects with deaths (`event`) or censoring at `time`."""
-    time, event = np.asarray(time, float), np.asarray(event, bool)
+def kaplan_meier(time: ArrayLike, event: ArrayLike) -> KaplanMeier:
+    """Estimate the survival curve of subjects with deaths (`event`) or censoring at `time`; 1 where nobody died.
+
+    Raises
+    ------
+    InputError
+        If there is nobody, a time is negative or no number, or a status is neither 0 nor 1.
+    """
+    time, event = subjects(time, event)
     at = np.unique(time[event])
     ordered = np.sort(time)
     risk = len(time) - np.searchsorted(ordered, at, side="left")
@@ -56,19 +77,42 @@ def kaplan_meier(time: Floats, event: Bools) -> KaplanMeier:
     return KaplanMeier(at, np.asarray(survival, float), error, risk.astype(np.int64), deaths.astype(np.int64))
 
 
-def log_rank(time: Floats, event: Bools, group: Bools) -> tuple[float, float]:
+def log_rank(
+    time: ArrayLike, event: ArrayLike, group: ArrayLike, *, raise_on_failure: bool = True
+) -> tuple[float, float]:
     """Test whether two groups have one hazard.
+
+    Parameters
+    ----------
+    time, event, group : (subject,)
+        Time of death or censoring, whether it was a death, and whether the subject belongs to the second group.
+    raise_on_failure : bool
+        Whether data without a test are refused; else z and p are NaN.
 
     Returns
     -------
     (z, p)
-        z is positive where the group marked True dies more than expected; both
-        are NaN if nobody dies or a group is empty.
+        z is positive where the group marked True dies more than expected.
+
+    Raises
+    ------
+    InputError
+        If the data are no times and statuses of the same subjects; without a test: nobody died, or died while
+        both groups were at risk, or a group is empty.
     """
-    time, event, group = np.asarray(time, float), np.asarray(event, bool), np.asarray(group, bool)
+    found = _tested(*subjects(time, event, group=group), binary(group, "group"))
+    if isinstance(found, str) and raise_on_failure:
+        raise InputError(found)
+    return (float("nan"), float("nan")) if isinstance(found, str) else found
+
+
+def _tested(time: Floats, event: Bools, group: Bools) -> tuple[float, float] | str:
+    """Return z and p, or why there is no test."""
     at = np.unique(time[event])
-    if len(at) == 0 or group.all() or not group.any():
-        return float("nan"), float("nan")
+    if len(at) == 0:
+        return "Nobody died, so there is no hazard to compare."
+    if group.all() or not group.any():
+        return "A group is empty; the test compares two."
     first = np.sort(time[group])
     n = len(time) - np.searchsorted(np.sort(time), at, side="left")
     n1 = len(first) - np.searchsorted(first, at, side="left")
@@ -82,7 +126,7 @@ def log_rank(time: Floats, event: Bools, group: Bools) -> tuple[float, float]:
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.where(n > 1, d * share * (1 - share) * (n - d) / np.maximum(n - 1, 1), 0.0).sum()
     if variance <= 0:
-        return float("nan"), float("nan")
+        return "Nobody died while both groups were at risk, so there is nothing to compare."
     z = float((d1 - d * share).sum() / np.sqrt(variance))
     from scipy.special import ndtr
 

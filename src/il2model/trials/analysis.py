@@ -60,13 +60,18 @@ def hazard_ratios(data: TrialData, arm: int = 1, cuts: tuple[float, float] | Non
     """Return unadjusted ln HR of an arm against the control: all, low_pnfh, high_pnfh, and se_all; NaN without one."""
     first, second = cuts or reference_cuts()
     time, died, treated, pnfh = _compared(data, arm)
-    whole = cox(time, died, treated)
+    whole = cox(time, died, treated, raise_on_failure=False)
     results = {"all": float(whole.coefficients[0]), "se_all": float(whole.standard_errors[0])}
     strata = (("low_pnfh", (pnfh >= first) & (pnfh <= second)), ("high_pnfh", pnfh > second))
     for name, part in strata:
         some = part.any()
-        results[name] = float(cox(time[part], died[part], treated[part]).coefficients[0]) if some else float("nan")
+        results[name] = _log_ratio(time[part], died[part], treated[part]) if some else float("nan")
     return results
+
+
+def _log_ratio(time: Floats, died: Bools, covariates: Floats) -> float:
+    """Return the coefficient of the first covariate; NaN without an estimate."""
+    return float(cox(time, died, covariates, raise_on_failure=False).coefficients[0])
 
 
 def interaction_model(data: TrialData, arm: int = 1) -> tuple[float, float, float]:
@@ -79,7 +84,7 @@ def interaction_model(data: TrialData, arm: int = 1) -> tuple[float, float, floa
     """
     time, died, treated, pnfh = _compared(data, arm)
     x = pnfh / 1000
-    fit = cox(time, died, np.c_[treated, x, treated * x])
+    fit = cox(time, died, np.c_[treated, x, treated * x], raise_on_failure=False)
     return float(fit.coefficients[0]), float(fit.coefficients[2]), float(fit.standard_errors[2])
 
 
@@ -118,7 +123,7 @@ def survival_analyses(data: TrialData, arm: int = 1, cuts: tuple[float, float] |
     time, died, treated, pnfh = _compared(data, arm)
     rows = (data.arm == 0) | (data.arm == arm)
     others = np.c_[treated, pnfh / 1000, data.covariates["alsfrs_r"][rows], data.covariates["age"][rows]]
-    results["adjusted_all"] = float(cox(time, died, others).coefficients[0])
+    results["adjusted_all"] = _log_ratio(time, died, others)
     z, p = log_rank_test(data, arm)
     return results | {"log_rank_z": z, "log_rank_p": p}
 
@@ -126,7 +131,7 @@ def survival_analyses(data: TrialData, arm: int = 1, cuts: tuple[float, float] |
 def log_rank_test(data: TrialData, arm: int = 1) -> tuple[float, float]:
     """Return z of the log-rank test, below 0 where the arm does better than the control, and p."""
     rows = (data.arm == 0) | (data.arm == arm)
-    return log_rank(data.time[rows], data.died[rows], data.arm[rows] == arm)
+    return log_rank(data.time[rows], data.died[rows], data.arm[rows] == arm, raise_on_failure=False)
 
 
 def slopes(data: TrialData, observable: str = "alsfrs_r") -> Floats:

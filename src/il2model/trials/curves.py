@@ -52,8 +52,9 @@ def ratio_by_marker(pool: Pool) -> Floats:
     for k in range(BINS):
         mask = (pnfh >= edges[k]) & ((pnfh < edges[k + 1]) | (k == BINS - 1))
         if mask.sum() >= 2:
-            ratio = np.exp(expected_log_hazard_ratio(survival[0][mask], survival[1][mask], np.ones(int(mask.sum()))))
-            bins[:, k] = np.median(pnfh[mask]), ratio, mask.sum()
+            alike = np.ones(int(mask.sum()))
+            ln = expected_log_hazard_ratio(survival[0][mask], survival[1][mask], alike, raise_on_failure=False)
+            bins[:, k] = np.median(pnfh[mask]), np.exp(ln), mask.sum()
     return bins
 
 
