@@ -30,9 +30,8 @@ def numbers(given: ArrayLike, what: str, *, least: float = -np.inf, most: float 
     except (TypeError, ValueError):
         raise InputError(f"{what} must be an array of numbers; got {type(given).__name__}.") from None
     if array.ndim != axes or array.size == 0:
-        raise InputError(
-            f"{what} has the shape {array.shape}; it needs {'one axis' if axes == 1 else f'{axes} axes'} and no empty one."
-        )
+        needed = "one axis" if axes == 1 else f"{axes} axes"
+        raise InputError(f"{what} has the shape {array.shape}; it needs {needed} and no empty one.")
     values = array.astype(float)
     wrong = np.flatnonzero(~(np.isfinite(values) & (values >= least) & (values <= most)))
     if len(wrong):
