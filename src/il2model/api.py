@@ -92,9 +92,10 @@ def simulate(
         of solutions, one per regimen, of the same subjects. None for a model without
         routes.
     until : float or str, optional
-        Last day ('640 day'); the regimen's planned length by default.
+        Last day ('640 day'); the regimen's planned length by default. Doses beyond it are not given, and a note
+        counts them.
     save : sequence of float or str, optional
-        Days to save; four a day by default (one a day for a cohort). Values at the
+        Days to save, in any order; four a day by default (one a day for a cohort). Values at the
         time of a dose are those before it.
     parameters : ParameterSet or mapping, optional
         `load_parameters()` by default. A mapping gives every parameter of `model` by
@@ -164,8 +165,7 @@ def simulate(
     plan = asked.plan_of(regimen, kernel)
     end = asked.end_of(until, plan, save if regimen is None else None)
     values = asked.values_of(parameters, cohort, draws)
-    if isinstance(values, ParameterSet) and (studied := plan.studied()):
-        warn_incomplete(studied[1])
+    asked.warn_of(plan, end, studied=isinstance(values, ParameterSet))
     request = Request(
         kernel=kernel,
         plan=plan,
@@ -278,8 +278,7 @@ def sensitivities(
     values = parameters if parameters is not None else load_parameters()
     if not isinstance(values, ParameterSet):
         raise InputError("Derivatives are by the parameters of a ParameterSet, with records; a mapping has none.")
-    if studied := plan.studied():
-        warn_incomplete(studied[1])
+    asked.warn_of(plan, end)
     wanted = asked.free_of(values, kernel) if parameters_of_interest is None else parameters_of_interest
     ids, seen = asked.names_of(wanted, "parameters_of_interest"), asked.names_of(observables, "observables")
     return forward_sensitivities(kernel, plan, values, ids, seen, times, end, asked.solver_of(options))

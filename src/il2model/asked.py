@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
+from .clock import day_of, on_clock
 from .dosing.regimen import Regimen
-from .errors import InputError
+from .errors import InputError, warn_incomplete
 from .parameters import ParameterSet, load_parameters
 from .solver.kernel import Kernel, builtin_kernel, kernel_of
 from .solver.problem import Floats, SolverOptions, distinct
 from .trial_files import REFERENCE
-from .units import to_float
 
 if TYPE_CHECKING:
     from .model.assembly import Model
@@ -28,7 +28,7 @@ _MAX_TIMES = 2_000_000
 
 
 def save_times(save: Times, until: float) -> Floats:
-    """Return increasing save times, day; by default a quarter of a day apart.
+    """Return save times, day, in the order asked for; by default a quarter of a day apart.
 
     Raises
     ------
@@ -38,6 +38,7 @@ def save_times(save: Times, until: float) -> Floats:
     if save is None:
         step = 0.25 if until <= 2000 else until / 8000
         grid = np.arange(0.0, until + step / 2, step)
+        grid = on_clock(grid)
         grid[-1] = until if grid[-1] > until - step / 4 else grid[-1]
         return distinct(np.append(grid[grid <= until], until))
     times = _days(save)
@@ -45,21 +46,29 @@ def save_times(save: Times, until: float) -> Floats:
         raise InputError("There is no time to save.")
     if len(times) > _MAX_TIMES:
         raise InputError(f"{len(times)} save times are more than the {_MAX_TIMES} allowed.")
-    if not np.isfinite(times).all() or times[0] < 0:
-        raise InputError(f"A save time is {times[0]:g}; times are days from t = 0 on.")
-    if times[-1] > until:
-        raise InputError(f"The save time {times[-1]:g} lies after the end on day {until:g}.")
+    if times.min() < 0:
+        raise InputError(f"A save time is {times.min():g}; times are days from t = 0 on.")
+    if times.max() > until:
+        raise InputError(f"The save time {times.max():g} lies after the end on day {until:g}.")
     return times
 
 
 def _days(save: Sequence[float | str] | Floats | float | str) -> Floats:
-    listed = [save] if isinstance(save, int | float | str) else save
-    return distinct([to_float(t, "day", what="a save time") for t in listed])
+    listed = (save,) if isinstance(save, int | float | str) or np.ndim(save) == 0 else save
+    return np.array([day_of(cast("float | str", t), "a save time") for t in listed])
 
 
 def daily(end: float) -> Floats:
     """Return every day until the end, and the end."""
     return distinct(np.append(np.arange(0.0, end, 1.0), end))
+
+
+def warn_of(plan: Regimen, end: float, *, studied: bool = True) -> None:
+    """Warn of doses beyond the end and, if it is known what was studied, of what lies outside it."""
+    if beyond := plan.beyond(end):
+        warn_incomplete(f"{beyond}.")
+    if studied and (outside := plan.studied()):
+        warn_incomplete(outside[1])
 
 
 def kernel_for(model: Model | Kernel | None, cohort: Cohort | None = None) -> Kernel:
@@ -102,14 +111,14 @@ def end_of(until: float | str | None, plan: Regimen, save: Times = None) -> floa
         If it is not between 0 and 100 years.
     """
     if until is not None:
-        end = to_float(until, "day", what="until")
+        end = day_of(until, "until")
     elif save is not None:
         end = max(_days(save), default=0.0)
     else:
         end = max(plan.length, plan.last_time, 1.0)
     if not 0 < end <= _MAX_DAYS:
         raise InputError(f"until is {end:g} day; it must lie above 0 and at most {_MAX_DAYS:g} (100 years).")
-    return float(end)
+    return day_of(end, "until")
 
 
 def values_of(parameters: Values | None, cohort: Cohort | None, draws: int | None) -> Values:

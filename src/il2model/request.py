@@ -149,6 +149,7 @@ class Request:
                 "engine": self.engine,
                 "precision": self.precision,
                 "rtol": self.options.rtol,
+                **({"beyond_the_end": beyond} if (beyond := self.plan.beyond(self.end)) else {}),
                 **details,
                 "left_out": int((found.status != Status.SUCCESS).sum()),
             },

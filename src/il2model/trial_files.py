@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from .clock import on_clock
 from .errors import InputError, unknown_name
 from .resources import data_dir
 from .units import factor, normalise, parse_unit
@@ -81,14 +82,16 @@ class TrialFile:
     @property
     def follow_up(self) -> float | None:
         """Days of follow-up, or None."""
-        return self.numbers("follow_up", self.tables["follow_up"], "day")[0] if "follow_up" in self.tables else None
+        if "follow_up" not in self.tables:
+            return None
+        return float(on_clock(self.numbers("follow_up", self.tables["follow_up"], "day")[0]))
 
     @property
     def visits(self) -> tuple[float, ...]:
         """Days of the visits since the first dose, in order; none where the file names none."""
         if "visits" not in self.tables:
             return ()
-        days, end = self.numbers("visits", self.tables["visits"], "day"), self.follow_up
+        days, end = tuple(on_clock(self.numbers("visits", self.tables["visits"], "day")).tolist()), self.follow_up
         with self.place("visits"):
             if list(days) != sorted(set(days)) or min(days, default=0.0) < 0:
                 raise InputError("the days must rise, from 0 (the first dose) on")

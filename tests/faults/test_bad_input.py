@@ -26,7 +26,10 @@ BAD = [
     (["simulate", "--amount", "2 MIU", "--days", "2.5"], "whole number"),
     (["simulate", "--amount", "2 MIU", "--cycles", "0"], "at least 1"),
     (["simulate", "--amount", "2 MIU", "--route", "oral"], "route"),
-    (["simulate", "--regimen", "mirocals", "--until", "100"], "after the end"),
+    (["simulate", "--regimen", "mirocals", "--until", "100", "--at", "101"], "after the end"),
+    (["simulate", "--regimen", "mirocals", "--cut"], "--until DAY, which is not given"),
+    (["simulate", "--regimen", "mirocals", "--until", "700", "--cut"], "--cut has no effect"),
+    (["simulate", "--regimen", "placebo", "--plot", "x.gif"], "must end in .png"),
     (["simulate", "--regimen", "placebo", "--until", "-5"], "until"),
     (["simulate", "--regimen", "placebo", "--until", "soon"], "not a number"),
     (["simulate", "--regimen", "placebo", "--until", "10", "--at", "20"], "after the end"),
@@ -95,10 +98,21 @@ def test_bad_records_name_what_is_wrong(records, hint):
     assert "\n" not in str(caught.value)
 
 
-def test_a_dose_after_the_end_is_refused_with_the_way_out():
-    with pytest.raises(InputError, match="cut the regimen"):
-        il2.simulate("mirocals", until=100)
-    assert il2.simulate(Regimen.named("mirocals").until(100), until=100)
+def test_doses_after_the_end_are_counted_in_every_answer():
+    said = "75 of 95 doses lie beyond the end on day 100 and are not given"
+    with pytest.warns(il2.IncompleteWarning, match=said):
+        long = il2.simulate("mirocals", until=100, save=[50, 100])
+    assert said in long.notes
+    assert said in long["treg_percent"].attrs["note"]
+    assert said in long.to_xarray().attrs["note"]
+    assert any(said in text.get_text() for text in long.plot().texts)
+    short = il2.simulate(Regimen.named("mirocals").until(100), until=100, save=[50, 100])
+    assert short.notes == ()
+    assert all((long.values(i) == short.values(i)).all() for i in long)
+    assert long.balance == short.balance
+    with pytest.warns(il2.IncompleteWarning, match=said):
+        found = il2.sensitivities("mirocals", ["il2_clearance"], until=100, save=[100])
+    assert said in found.array("treg_percent").attrs["note"]
 
 
 def test_a_regimen_must_be_one():

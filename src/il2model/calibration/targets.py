@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ..clock import day_of
 from ..dosing.courses import arm_plan
 from ..dosing.regimen import Regimen
 from ..endpoints.registry import TARGETED
@@ -177,7 +178,7 @@ def _target(id: str, row: Row, file: TrialFile) -> Target:
         stage=stage,
         endpoint=row["endpoint"],
         arms=arms if endpoint.needs_arm else (),
-        day=float(row["day"]) if "day" in row else None,
+        day=day_of(row["day"], "day") if "day" in row else None,
         form=form,
         estimate=estimate,
         se=se,

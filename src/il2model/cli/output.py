@@ -52,10 +52,14 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
     say(f"wrote {path}")
 
 
+def check_figure(path: Path | None) -> None:
+    """Refuse a figure whose file has another ending than one that can be drawn."""
+    if path is not None and path.suffix.lower() not in _FIGURES:
+        raise InputError(f"The figure {path} must end in .png, .svg or .pdf.")
+
+
 def write_figure(path: Path, draw: Callable[[], Figure]) -> None:
     """Draw to a PNG, SVG or PDF file."""
-    if path.suffix.lower() not in _FIGURES:
-        raise InputError(f"The figure {path} must end in .png, .svg or .pdf.")
     write_file(path, lambda p: draw().savefig(p, dpi=150))
 
 
@@ -91,19 +95,16 @@ def format_of(given: Format | None, output: Path | None) -> Format:
     return kind
 
 
-def write_solution(
-    solution: Solution, names: Sequence[str], at: Floats | None, kind: Format, output: Path | None
-) -> None:
-    """Write the named quantities at the days `at` to a file, or print them."""
-    rows = _rows(solution.time, at, kind)
+def write_solution(solution: Solution, names: Sequence[str], asked: bool, kind: Format, output: Path | None) -> None:
+    """Write the named quantities to a file, or print them; a table has some of the days where none were asked for."""
+    rows = _printed(solution.time) if kind == "table" and not asked else np.arange(len(solution.time))
     if kind == "nc":
         assert output is not None
         data = solution.to_xarray(names).isel(time=rows)
         write_file(output, lambda path: data.to_netcdf(path, engine="scipy"))
         return
     if kind == "csv":
-        frame = solution.to_dataframe(names)
-        text = frame[frame.index.get_level_values("time").isin(solution.time[rows])].to_csv()
+        text = solution.to_dataframe(names).to_csv()
     else:
         text = json.dumps(_as_json(solution, names, rows)) if kind == "json" else _as_table(solution, names, rows)
     text += "\n" * (not text.endswith("\n"))
@@ -113,12 +114,8 @@ def write_solution(
         write_file(output, lambda path: path.write_text(text, encoding="utf8"))
 
 
-def _rows(time: Floats, at: Floats | None, kind: Format) -> Ints:
-    """Return the numbers of the times to write."""
-    if at is not None:
-        return np.array([int(np.argmin(np.abs(time - t))) for t in at])
-    if kind != "table":
-        return np.arange(len(time))
+def _printed(time: Floats) -> Ints:
+    """Return the numbers of the times of a table."""
     return np.array(
         sorted({int(np.argmin(np.abs(time - d))) for d in (*(d for d in _DAYS if d <= time[-1]), time[-1])})
     )

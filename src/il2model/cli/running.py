@@ -41,9 +41,9 @@ def connected(address: str | None) -> Iterator[Executor | None]:
         yield client
 
 
-def run_long(call: partial[R], label: str, *, folder: Path | None = None, dask: str | None = None) -> R:
-    """Run a public function that takes the options of a run: shows progress, keeps results in `folder`."""
+def run_long(call: partial[R], label: str, *, folder: Path | None = None, dask: str | None = None, **more: object) -> R:
+    """Run a public function that takes the options of a run, and `more`: shows progress, keeps results in `folder`."""
     from ..runs import shown
 
     with written(folder), connected(dask) as executor, shown(label) as progress:
-        return call(folder=folder, executor=executor, progress=progress)
+        return call(folder=folder, executor=executor, progress=progress, **more)

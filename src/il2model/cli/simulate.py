@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import api
+from ..clock import day_of
 from ..dosing.regimen import Regimen
-from ..errors import InputError
+from ..errors import IncompleteWarning, InputError
 from ..parameters import load_parameters
-from ..solver.problem import SolverOptions, distinct
+from ..solver.problem import SolverOptions
 from ..trial_files import REFERENCE
-from ..units import to_float
-from .output import Format, format_of, say, write_figure, write_solution, written
+from .output import Format, check_figure, format_of, say, write_figure, write_solution, written
 from .running import run_long
 from .verb import verb
 
@@ -48,6 +49,28 @@ def regimen_of(
         assert records is not None
         plan = Regimen.from_records(records, name=records.stem)
     return plan.off_riluzole() if off_riluzole else plan
+
+
+def _cut(plan: Regimen, until: float | str | None) -> Regimen:
+    """Leave out the doses after the end.
+
+    Raises
+    ------
+    InputError
+        If no end is given, or no dose lies beyond it.
+    """
+    if until is None:
+        raise InputError("--cut leaves out the doses after --until DAY, which is not given.")
+    if not plan.beyond(day_of(until, "--until")):
+        raise InputError(f"--cut has no effect: the last dose is on day {plan.last_time:g}; leave it out.")
+    return plan.until(until)
+
+
+def _dense(run: partial[Solution]) -> Solution:
+    """Return the course of a figure: the same run on the days that are saved by default."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", IncompleteWarning)  # told already
+        return run()
 
 
 @verb(
@@ -105,7 +128,7 @@ def simulate(
     records
         Table of NONMEM-style records (CSV, TSV, blanks, Parquet): time,amt,ii,addl,rate,ss,evid,cmt.
     cut
-        Leave out the doses after --until.
+        Leave out the doses after --until, which are not given anyway, from the regimen that is named too.
     off_riluzole
         Simulate without riluzole.
     cohort
@@ -119,7 +142,7 @@ def simulate(
     precision
         float64, or float32 for cohorts, about twice as fast.
     at : DAYS
-        Days to print, such as 0,7,64.
+        Days to print, such as 0,7,64, in that order; a figure has days of its own.
     observables : IDS
         What to print; il2model observables lists them.
     format
@@ -132,32 +155,32 @@ def simulate(
         Draw the observables to a PNG, SVG or PDF file.
     """
     kind = format_of(format, output)
+    check_figure(plot)
     plan = regimen_of(cyclic, regimen, amount, records, off_riluzole=off_riluzole)
     until = run.keywords.get("until")
-    if cut and until is not None:
-        plan = plan.until(until)
-    wanted = None if at is None else distinct([to_float(t, "day", what="--at") for t in at])
+    if cut:
+        plan = _cut(plan, until)
+    wanted = None if at is None else [day_of(t, "--at") for t in at]
     values = (run.keywords.get("parameters") or load_parameters()).replace(set or {})
-    run = partial(run, options=solver() if solver.keywords else None)
+    run = partial(run, plan, options=solver() if solver.keywords else None, observables=observables)
     if wanted is not None:
-        until = until if until is not None else max(*wanted, plan.length, plan.last_time)
-        run = partial(run, until=until, save=wanted if plot is None else None)
+        run = partial(run, until=until if until is not None else max(*wanted, plan.length, plan.last_time))
     if cohort is None:
         for option, given in {"--design": design != REFERENCE, "--folder": folder, "--dask": dask}.items():
             if given:
                 raise InputError(f"{option} is for a cohort: add --cohort N.")
-        solution = run(plan, parameters=values)
+        run = partial(run, parameters=values)
     else:
         from ..population.cohort import Cohort
 
         people = Cohort.sample(cohort, run.keywords.get("seed", 0), design, parameters=values)
-        of_cohort = partial(run, plan, parameters=None, cohort=people, observables=observables, seed=0)
-        solution = run_long(of_cohort, "patients", folder=folder, dask=dask)
-    for name in observables:
-        solution.values(name)
+        run = partial(run_long, partial(run, parameters=None, cohort=people, seed=0), "patients", dask=dask)
+    keep = {} if cohort is None else {"folder": folder}
+    solution = run(save=wanted, **keep)
     if plot is not None:
-        write_figure(plot, lambda: solution.plot(observables))
-    write_solution(solution, observables, wanted, kind, output)
+        shown = solution if wanted is None else _dense(run)
+        write_figure(plot, lambda: shown.plot(observables))
+    write_solution(solution, observables, wanted is not None, kind, output)
 
 
 @verb(examples=("il2model demo", "il2model demo -o results/demo"))

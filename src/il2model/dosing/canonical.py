@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ..clock import day_of
 from ..errors import InputError
-from .dose import Dose, parse_time
+from .dose import Dose
 
 
 def ordered(doses: Iterable[Dose], resets: Iterable[float]) -> tuple[tuple[Dose, ...], tuple[float, ...]]:
@@ -47,9 +48,7 @@ def periods_of(periods: Iterable[tuple[float, float]]) -> tuple[tuple[float, flo
         If they are not in order, or overlap.
     """
     what = "riluzole"
-    clean = [
-        (max(parse_time(a, what), 0.0) if a else 0.0, b if _endless(b) else parse_time(b, what)) for a, b in periods
-    ]
+    clean = [(max(day_of(a, what), 0.0) if a else 0.0, b if endless(b) else day_of(b, what)) for a, b in periods]
     if any(not a < b for a, b in clean) or any(x[1] > y[0] for x, y in itertools.pairwise(clean)):
         raise InputError("The riluzole periods must be (from, to) in order and must not overlap.")
     found: list[tuple[float, float]] = []
@@ -61,5 +60,6 @@ def periods_of(periods: Iterable[tuple[float, float]]) -> tuple[tuple[float, flo
     return tuple(found)
 
 
-def _endless(day: float) -> bool:
+def endless(day: float) -> bool:
+    """Whether a time is never."""
     return isinstance(day, float | int) and math.isinf(day) and day > 0

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..clock import day_of
 from ..errors import InputError, unknown_name
 from ..trial_files import COURSE, Row, TrialFile, trials_with
 from ..units import to_float
 from .describe import runs_of
-from .dose import Dose, parse_amount, parse_time
+from .dose import Dose, parse_amount
 
 #: Days of a cycle where an arm names none.
 EVERY = 28
@@ -51,10 +52,11 @@ def daily_doses(
     InputError
         If a number is negative or not whole, or `days` is greater than `every`.
     """
-    period = parse_time(every, "every")
+    day_of(every, "every")
+    period = to_float(every, "day", what="every")  # not on the clock: a sum of many is
     n_days = whole(to_float(days, "day", what="days"), "days")
     n_cycles = whole(cycles, "cycles")
-    begin = parse_time(start, "start")
+    begin = day_of(start, "start")
     if period <= 0:
         raise InputError(f"every is {period:g} day; it must be above zero.")
     if n_days > period:
@@ -62,11 +64,11 @@ def daily_doses(
     if n_days * n_cycles > _MOST:
         raise InputError(f"{n_days * n_cycles} doses are more than the {_MOST} that one regimen may hold.")
     value, per_m2 = parse_amount(amount)
-    length = parse_time(duration, "duration")
+    length = day_of(duration, "duration")
     doses = tuple(
         Dose(begin + period * c + d, value, route, length, per_m2) for c in range(n_cycles) for d in range(n_days)
     )
-    return doses, begin + period * n_cycles
+    return doses, day_of(begin + period * n_cycles, "the end of the last cycle")
 
 
 def days_after_the_last_cycle(plan: Plan) -> float:
@@ -133,7 +135,7 @@ def arm_plan(file: TrialFile, id: str) -> Plan:
             doses = ()
             if "regimen" not in row:
                 return named_plan("placebo")
-        length = parse_time(row["length"], "length") if "length" in row else file.follow_up or max(last, 1.0)
+        length = day_of(row["length"], "length") if "length" in row else file.follow_up or max(last, 1.0)
         return Plan(str(row.get("regimen", id)), doses, length)
 
 
@@ -148,8 +150,8 @@ def _course(row: Row, *, alone: bool) -> tuple[tuple[Dose, ...], float]:
     if "times" not in given:
         return daily_doses(**{"days": 1, **given})
     amount, per_m2 = parse_amount(given["amount"])
-    period, cycles = parse_time(given.get("every", EVERY), "every"), whole(given.get("cycles", 1), "cycles")
-    begin, duration = parse_time(given.get("start", 0.0), "start"), parse_time(given.get("duration", 0.0), "duration")
+    period, cycles = to_float(given.get("every", EVERY), "day", what="every"), whole(given.get("cycles", 1), "cycles")
+    begin, duration = day_of(given.get("start", 0.0), "start"), day_of(given.get("duration", 0.0), "duration")
     if "days" in given:
         raise InputError("give 'days' or 'times', not both")
     doses = tuple(

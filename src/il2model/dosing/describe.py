@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
+from ..clock import on_clock
 from ..parameters import load_parameters
 from .dose import ROUTE_WORDS, Dose
 
@@ -70,7 +71,7 @@ def runs_of(doses: Sequence[Dose]) -> list[list[Dose]]:
     """Split doses into runs of at most a day and a half between neighbours."""
     runs: list[list[Dose]] = []
     for dose in doses:
-        if runs and dose.time - runs[-1][-1].time <= 1.5:
+        if runs and on_clock(dose.time - runs[-1][-1].time) <= 1.5:
             runs[-1].append(dose)
         else:
             runs.append([dose])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..clock import day_of
 from ..errors import InputError
 from ..units import split_quantity, to_float
 
@@ -18,7 +19,6 @@ MICROGRAM_PER_MIU = 1100.0 / 18.0
 ROUTES = ("sc", "iv")
 #: How a route is read out.
 ROUTE_WORDS = {"sc": "s.c.", "iv": "i.v."}
-_GRID = 10  # digits of a day to which times are rounded, so that equal times are equal
 
 
 def parse_amount(amount: float | str) -> tuple[float, bool]:
@@ -48,14 +48,6 @@ def parse_amount(amount: float | str) -> tuple[float, bool]:
     if not math.isfinite(value) or value < 0:
         raise InputError(f"The dose {amount!r} must be a finite number of MIU, zero or more.")
     return value, per_m2
-
-
-def parse_time(value: float | str, what: str) -> float:
-    """Return a time in days, rounded so that equal times are equal."""
-    day = round(to_float(value, "day", what=what), _GRID)
-    if not math.isfinite(day):
-        raise InputError(f"{what} must be a finite number of days.")
-    return day
 
 
 @dataclass(frozen=True)
@@ -93,9 +85,9 @@ class Dose:
         amount, per_m2 = parse_amount(self.amount)
         object.__setattr__(self, "amount", amount)
         object.__setattr__(self, "per_m2", bool(self.per_m2 or per_m2))
-        object.__setattr__(self, "time", parse_time(self.time, "the time of a dose"))
-        object.__setattr__(self, "duration", parse_time(self.duration, "the duration of a dose"))
-        object.__setattr__(self, "ii", parse_time(self.ii, "ii") if self.ss else 0.0)
+        object.__setattr__(self, "time", day_of(self.time, "the time of a dose"))
+        object.__setattr__(self, "duration", day_of(self.duration, "the duration of a dose"))
+        object.__setattr__(self, "ii", day_of(self.ii, "ii") if self.ss else 0.0)
         if self.time < 0:
             raise InputError(f"A dose at day {self.time:g} lies before t = 0.")
         if self.duration < 0:
@@ -112,4 +104,4 @@ class Dose:
     @property
     def end(self) -> float:
         """Day on which the dose is given completely."""
-        return round(self.time + self.duration, _GRID)
+        return day_of(self.time + self.duration, "the end of a dose")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..clock import day_of
 from ..errors import InputError
 from .columns import DOSING, is_missing
-from .dose import ROUTES, Dose, parse_time
+from .dose import ROUTES, Dose
 from .table import Table
 
 #: Additional doses that a record, and doses that a regimen, may have.
@@ -98,7 +99,7 @@ def read_record(table: Table, k: int) -> Record:
         raise InputError(f"{place}: on_riluzole is {riluzole:g}; allowed are 0 and 1.")
     length = table.number(k, "planned_length")
     observed = evid == 0 and mdv == 0
-    return Record(place, parse_time(time, "time"), evid, dose, addl, ii, observed, riluzole, length)
+    return Record(place, day_of(time, "time"), evid, dose, addl, ii, observed, riluzole, length)
 
 
 def _code(table: Table, k: int, column: str, allowed: range) -> int:

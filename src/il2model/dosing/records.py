@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..clock import day_of
 from ..errors import InputError
 from .columns import as_number, is_missing
 from .dose import Dose
@@ -35,7 +36,7 @@ class Course:
 
 def usual_length(doses: Sequence[Dose], resets: Sequence[float], times: Sequence[float]) -> float:
     """Return the length, day, of a course whose records, at `times`, do not say one."""
-    return max([d.end + AFTER for d in doses] + [t + AFTER for t in resets] + [AFTER, *times])
+    return day_of(max([d.end + AFTER for d in doses] + [t + AFTER for t in resets] + [AFTER, *times]), "the length")
 
 
 def course_from_records(source: Any, *, allow_untreated: bool = False) -> Course:

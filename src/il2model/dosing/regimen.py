@@ -11,12 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ..clock import day_of
 from ..errors import InputError
 from ..notebook import table
-from .canonical import ordered, periods_of
+from .canonical import endless, ordered, periods_of
 from .courses import Plan, daily_doses, named_plan, plan_names
 from .describe import outside_studied, runs_of, sentence
-from .dose import MICROGRAM_PER_MIU, ROUTES, Dose, parse_amount, parse_time
+from .dose import MICROGRAM_PER_MIU, ROUTES, Dose, parse_amount
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,9 +55,9 @@ class Regimen:
     resets: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        doses, resets = ordered(self.doses, [parse_time(t, "the time of a reset") for t in self.resets])
+        doses, resets = ordered(self.doses, [day_of(t, "the time of a reset") for t in self.resets])
         object.__setattr__(self, "doses", doses)
-        object.__setattr__(self, "length", float(self.length))
+        object.__setattr__(self, "length", math.inf if endless(self.length) else day_of(self.length, "the length"))
         object.__setattr__(self, "resets", resets)
         object.__setattr__(self, "riluzole", periods_of(self.riluzole))
         if self.resets and self.resets[0] < 0:
@@ -85,7 +86,7 @@ class Regimen:
         """
         doses, end = daily_doses(amount, days, every, cycles, start=start, route=route, duration=duration)
         value, per_m2 = parse_amount(amount)
-        period, n_days = parse_time(every, "every"), len(doses) // int(cycles)
+        period, n_days = day_of(every, "every"), len(doses) // int(cycles)
         unit = "MIU/m2" if per_m2 else "MIU"
         label = name or f"{value:g} {unit} x {n_days} every {period:g} d"
         return cls(doses, label, max(end, 1.0))
@@ -176,19 +177,19 @@ class Regimen:
         """Return the regimen with doses from `start` on multiplied by `factor`."""
         if not 0 <= factor < math.inf:
             raise InputError(f"The factor is {factor}; it must be zero or more.")
-        begin = parse_time(start, "start")
+        begin = day_of(start, "start")
         changed = (replace(d, amount=d.amount * factor) if d.time >= begin else d for d in self.doses)
         return self._with(changed, f"x {factor:g} from day {begin:g}")
 
     def delay(self, by: float | str) -> Regimen:
         """Return the regimen with every dose and reset `by` days later."""
-        days = parse_time(by, "the delay")
+        days = day_of(by, "the delay")
         later = self._with((replace(d, time=d.time + days) for d in self.doses), f"delayed by {days:g} d")
         return replace(later, resets=tuple(t + days for t in self.resets), length=self.length + days)
 
     def until(self, day: float | str) -> Regimen:
         """Return the regimen without the doses after `day`."""
-        end = parse_time(day, "the end")
+        end = day_of(day, "the end")
         return replace(
             self,
             doses=tuple(d for d in self.doses if d.time <= end),
@@ -224,6 +225,12 @@ class Regimen:
     def last_time(self) -> float:
         """Day of the last dose or reset (0 if there is none)."""
         return max([d.time for d in self.given] + list(self.resets) + [0.0])
+
+    def beyond(self, end: float) -> str:
+        """Return which doses lie beyond an end, as a sentence without a full stop; empty if none do."""
+        late = sum(d.time > end for d in self.given)
+        lie, are = ("lies", "is") if late == 1 else ("lie", "are")
+        return f"{late} of {len(self.given)} doses {lie} beyond the end on day {end:g} and {are} not given" * bool(late)
 
     def fingerprint(self) -> str:
         """Return a hash of all that the regimen holds: equal regimens have one."""

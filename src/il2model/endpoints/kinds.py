@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from ..errors import InputError
 from ..statistics import expected_cox
 from .reductions import Floats, OverTime, Statistic, cut
 
@@ -138,8 +139,10 @@ class Course(Endpoint):
         Raises
         ------
         InputError
-            If the courses end before the day.
+            If the courses end before the day, or its times do not rise.
         """
+        if (np.diff(times) <= 0).any():
+            raise InputError(f"{self.id} is read off a course whose days rise; sort them, each once.")
         return self.over_time(*cut(times, course, self.horizon(day)))
 
     def summary(self, values: Floats, weight: Floats | None = None) -> Floats:

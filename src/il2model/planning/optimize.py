@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..clock import day_of
 from ..endpoints.registry import CONTRASTS, LIMITS
 from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
@@ -156,7 +157,7 @@ def _most(injections_per_year: float | None) -> float | None:
 
 def _end(until: float | str) -> float:
     """Return the last day; the shortest search holds one cycle of the most days on."""
-    end, least = to_float(until, "day", what="until"), BOUNDS["days"][1]
+    end, least = day_of(until, "until"), BOUNDS["days"][1]
     if not least <= end <= 36_525:
         raise InputError(f"until is {end:g} day; a search needs from {least:g} to 36525 (100 years).")
     return end

@@ -99,7 +99,8 @@ class PowerStudy(Planned):
         left_out = f"{self.refused} of {self.patients} virtual patients could not be run and are in no trial."
         most = int(self.table["without_test"].max())
         without = f"In up to {most} trials of a cell the test has no value; they count as no success."
-        return (left_out,) * bool(self.refused) + (without,) * bool(most) + super().notes
+        told = (left_out,) * bool(self.refused) + (without,) * bool(most)
+        return (*told, *self.design.beyond, *super().notes)
 
     def plot(self) -> Figure:
         """Draw a heat map of power, cut-offs against sizes, per endpoint."""

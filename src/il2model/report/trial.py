@@ -44,7 +44,7 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
         for visit in result.design.visits[1:]:
             cells = []
             for arm in result.design.arms:
-                name = f"{id}[{arm.name}]@{visit.day:g}"
+                name = f"{id}[{arm.name}]@{visit.day:.12g}"
                 if name in result.names:
                     cells.append(np.nanquantile(result[name], (0.5, 0.025, 0.975)).tolist())
             if cells:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..clock import on_clock
 from ..dosing.regimen import Regimen
 from ..endpoints.registry import CONTRASTS, OUTPUTS
 from ..errors import InputError, unknown_name
@@ -72,7 +73,7 @@ def resolve(outputs: Sequence[str], times: Sequence[float], kernel: Kernel) -> t
             columns.append(Output(name, endpoints[name].unit, endpoints[name].meaning))
         elif name in observables:
             o = observables[name]
-            columns += [Output(f"{name}@{t:g}", o.unit, f"{o.name}, day {t:g}", float(t), name) for t in times]
+            columns += [Output(f"{name}@{t:.12g}", o.unit, f"{o.name}, day {t:.12g}", float(t), name) for t in times]
         else:
             raise unknown_name("output", name, [*endpoints, *observables])
     if not columns:
@@ -83,14 +84,16 @@ def resolve(outputs: Sequence[str], times: Sequence[float], kernel: Kernel) -> t
 def cycle_starts(plan: Regimen) -> tuple[float, ...]:
     """Return the first day of each cycle: a dose after a week or more without one."""
     days = sorted({d.time for d in plan.given})
-    return tuple(t for k, t in enumerate(days) if k == 0 or t - days[k - 1] >= 7)
+    return tuple(t for k, t in enumerate(days) if k == 0 or on_clock(t - days[k - 1]) >= 7)
 
 
 def visits(plan: Regimen, until: float) -> tuple[float, ...]:
     """Return the days to look at: the visits of each cycle, or 24 even ones where there are none or too many."""
     starts = [t for t in cycle_starts(plan) if t < until]
     ends = [*starts[1:], until]
-    days = {round(t + d, 6) for k, t in enumerate(starts) for d in VISITS if t + d <= ends[k]}
+    days = {
+        float(t) for start, end in zip(starts, ends, strict=True) for t in on_clock(np.add(start, VISITS)) if t <= end
+    }
     if not starts or len(days) > 60:
         return tuple(float(t) for t in np.linspace(0, until, 25)[1:])
     return tuple(sorted(days | {until}))

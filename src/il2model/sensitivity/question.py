@@ -7,13 +7,14 @@ from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..clock import day_of
 from ..dosing.regimen import Regimen
 from ..endpoints.registry import CONTRASTS
 from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel, kernel_of
 from ..trial_files import REFERENCE
-from ..units import to_float, to_whole
+from ..units import to_whole
 from .outputs import Output, is_series, resolve, visits
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Question:
     def __post_init__(self) -> None:
         put = object.__setattr__  # sequences become tuples, so that equal questions are equal
         put(self, "outputs", (self.outputs,) if isinstance(self.outputs, str) else tuple(self.outputs))
-        put(self, "times", tuple(to_float(t, "day", what="a time") for t in self.times))
+        put(self, "times", tuple(sorted({day_of(t, "a time") for t in self.times})))
         put(self, "patients", to_whole(self.patients, "patients", 2, 1_000_000))
         if self.parameters is not None:
             put(self, "parameters", (self.parameters,) if isinstance(self.parameters, str) else tuple(self.parameters))
@@ -110,13 +111,25 @@ class Question:
         """Length of the simulated course, day: by default as long as the usual regimen is planned to last."""
         if self.until is None:
             return float(Regimen.named(self.usual).length)
-        return to_float(self.until, "day", what="until")
+        return day_of(self.until, "until")
 
     @cached_property
-    def plan(self) -> Regimen:
+    def asked(self) -> Regimen:
         """The doses of the (treated) arm."""
         default = Regimen() if self.model is not None else self.usual
-        return _regimen(self.regimen if self.regimen is not None else default).until(self.days)
+        return _regimen(self.regimen if self.regimen is not None else default)
+
+    @property
+    def plan(self) -> Regimen:
+        """What of them is given by the end."""
+        return self.asked.until(self.days)
+
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """A sentence for each regimen with doses beyond the end, which are not given."""
+        plans = (self.asked, _regimen(self.control)) if self.compares else (self.asked,)
+        late = ((plan.name, plan.beyond(self.days)) for plan in plans)
+        return tuple(f"{name}: {text}." for name, text in late if text)
 
     @cached_property
     def control_plan(self) -> Regimen:

@@ -101,7 +101,7 @@ def run_study(
         reasons=rows.reasons,
         indices=found.indices,
         masked=found.masked,
-        notes=(*found.notes, missing) if missing else found.notes,
+        notes=(*found.notes, *[missing] * bool(missing), *study.beyond),
         manifest=record,
     )
     if store.folder is not None:

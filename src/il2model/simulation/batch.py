@@ -12,7 +12,7 @@ from ..dosing.regimen import Regimen
 from ..errors import InputError, unknown_name
 from ..solver.kernel import Kernel
 from ..solver.problem import SET_INPUT, Floats, Ints, Problem
-from .schedule import Schedule, build_schedule, check_end, join
+from .schedule import Schedule, build_schedule, join
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +52,8 @@ class Batch:
         Raises
         ------
         InputError
-            If a dose lies after the end, or its route does not exist.
+            If a route does not exist.
         """
-        for plan in plans:
-            check_end(plan, until)
         constants = kernel.constants(rows)
         schedules, schedule = _schedules(kernel, plans, rows, which, until)
         return cls(

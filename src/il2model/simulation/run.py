@@ -77,7 +77,7 @@ def solve(
     rows : (subject, parameter)
         Values in the units of the model (`kernel.blueprint.parameters.convert`).
     save : (time,)
-        Days to save, increasing; values are taken before the doses of that time.
+        Days to save, in any order; values are taken before the doses of that time.
     until : float
         Last day.
     ids : sequence of str, optional
@@ -90,7 +90,7 @@ def solve(
     Raises
     ------
     InputError
-        If a dose lies after the end, or a name is unknown.
+        If a name is unknown.
     """
     check_engine(engine, precision)
     if ids is not None:

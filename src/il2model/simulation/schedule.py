@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ..dosing.regimen import Dose, Regimen
-from ..errors import InputError, unknown_name
+from ..errors import unknown_name
 from ..solver.blueprint import Blueprint
 from ..solver.problem import ADD, LOAD, SET_INPUT, Events
 
@@ -39,19 +39,10 @@ class Schedule:
     steady: tuple[Dose, ...]  # doses whose LOAD row k + 1 is their periodic orbit
 
 
-def check_end(regimen: Regimen, until: float) -> None:
-    """Raise InputError if a dose or reset lies after the end."""
-    if regimen.last_time > until:
-        raise InputError(
-            f"The last dose is on day {regimen.last_time:g}, after the end on day {until:g}; "
-            "run longer, or cut the regimen with .until(...) (--cut on the command line)."
-        )
-
-
 def build_schedule(
     regimen: Regimen, blueprint: Blueprint, lags: tuple[float, ...], surface: float, until: float
 ) -> Schedule:
-    """Turn a regimen into events.
+    """Turn a regimen into events; what lies beyond the end is no event.
 
     Parameters
     ----------
@@ -75,10 +66,10 @@ def build_schedule(
     given: list[Given] = []
     for dose in regimen.given:
         route = number[dose.route]
-        begin = round(dose.time + lags[route], 12)
+        begin, end = _arrival(dose, lags[route])
         later = [t for t in resets if t > dose.time]
         amount = dose.amount * (surface if dose.per_m2 else 1.0)
-        given.append(Given(dose, begin, begin + dose.duration, amount, route, later[0] if later else np.inf))
+        given.append(Given(dose, begin, end, amount, route, later[0] if later else np.inf))
 
     steady = tuple(d for d in regimen.given if d.ss)
     loaded = {d.time: k + 1 for k, d in enumerate(steady)}
@@ -87,6 +78,13 @@ def build_schedule(
     rank = {LOAD: 0, SET_INPUT: 1, ADD: 2}
     rows = sorted((r for r in rows if r[0] <= until), key=lambda r: (r[0], rank[r[1]], r[2]))
     return Schedule(tuple(rows), tuple(given), tuple(t for t in resets if t <= until), steady)
+
+
+def _arrival(dose: Dose, lag: float) -> tuple[float, float]:
+    """Return when a dose begins and ends to arrive; a lag is a number of the patient, and lies on no clock."""
+    if lag == 0:
+        return dose.time, dose.end
+    return round(dose.time + lag, 12), round(dose.time + lag + dose.duration, 12)
 
 
 def _boluses(blueprint: Blueprint, given: list[Given]) -> Iterator[Row]:

@@ -21,7 +21,7 @@ from ..notebook import table
 from ..parameters import ParameterSet
 from ..solver.fast import StepTape
 from ..solver.kernel import Kernel
-from ..solver.problem import Floats, SolverOptions
+from ..solver.problem import Floats, SolverOptions, distinct
 from ..units import factor
 from ..values import same_fields
 from .batch import Batch, check_ids
@@ -51,6 +51,7 @@ class Sensitivities:
     units: tuple[tuple[str, ...], tuple[str, ...]]
     at: Floats  # parameter values, record units
     calibrated: bool
+    beyond: str = ""  # which doses lie beyond the end
 
     def __eq__(self, other: object) -> bool:
         return same_fields(self, other) if isinstance(other, Sensitivities) else NotImplemented
@@ -60,14 +61,15 @@ class Sensitivities:
     def __repr__(self) -> str:
         state = "calibrated" if self.calibrated else "uncalibrated"
         what = f"{', '.join(self.observables)} by {len(self.parameters)} parameter(s)"
-        return f"Sensitivities({what}, {len(self.time)} times to day {self.time[-1]:g}, {state} parameters)"
+        return f"Sensitivities({what}, {len(self.time)} times to day {self.time.max():g}, {state} parameters)"
 
     def _repr_html_(self) -> str:
         """Return relative derivatives on the last day as a table for a notebook, the largest first."""
-        last = np.stack([self.relative(o)[:, -1] for o in self.observables], axis=1)
+        end = int(self.time.argmax())
+        last = np.stack([self.relative(o)[:, end] for o in self.observables], axis=1)
         order = np.argsort(-np.nan_to_num(np.abs(last)).max(axis=1, initial=0.0))
         rows = [(self.parameters[k], *(f"{x:.3g}" for x in last[k])) for k in order]
-        note = f"d ln / d ln on day {self.time[-1]:g}"
+        note = f"d ln / d ln on day {self.time[end]:g}"
         return table(repr(self), ("", *self.observables), rows, note)
 
     def _at(self, observable: str) -> int:
@@ -90,8 +92,8 @@ class Sensitivities:
             "units": f"{self.units[1][k]} per unit of the parameter",
             "long_name": f"d({observable})/d(parameter)",
         }
-        if not self.calibrated:
-            attributes["note"] = "uncalibrated parameters"
+        if notes := [*["uncalibrated parameters"] * (not self.calibrated), *[self.beyond] * bool(self.beyond)]:
+            attributes["note"] = "; ".join(notes)
         return xr.DataArray(self.values[:, :, k], dims=("parameter", "time"), coords=coords, attrs=attributes)
 
     def relative(self, observable: str) -> Floats:
@@ -166,6 +168,7 @@ def forward_sensitivities(
         units=(tuple(parameters.record(i).unit for i in ids), tuple(bp.items[o].unit for o in observables)),
         at=np.array([parameters[i] for i in ids]),
         calibrated=parameters.calibrated,
+        beyond=regimen.beyond(until),
     )
 
 
@@ -174,12 +177,12 @@ def _shared_steps(batch: Batch, times: Floats, options: SolverOptions) -> Floats
     scalar, lanes = batch.kernel.variant("scalar"), batch.kernel.variant("batch")
     if scalar is None or lanes is None:
         raise SimulationError("Sensitivities need the compiled solver, which cannot run here.")
-    recorded = StepTape.record(1, STEPS)
-    first = scalar.solve(batch.problem(times, batch.untreated, slice(0, 1)), options, recorded)
-    every = lanes.solve(batch.problem(times, batch.untreated), options, recorded.replay(np.zeros(len(batch), np.int64)))
+    recorded, grid = StepTape.record(1, STEPS), distinct(times)
+    first = scalar.solve(batch.problem(grid, batch.untreated, slice(0, 1)), options, recorded)
+    every = lanes.solve(batch.problem(grid, batch.untreated), options, recorded.replay(np.zeros(len(batch), np.int64)))
     for result in (first, every):
         for text in result.sentences(batch.kernel.blueprint.states.ids).values():
             raise SimulationError(text)
     if recorded.length[0] >= STEPS:
         raise SimulationError(f"The nominal patient takes more than {STEPS} steps; loosen rtol.")
-    return every.states
+    return every.states[:, np.searchsorted(grid, times)]

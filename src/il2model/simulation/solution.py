@@ -13,11 +13,11 @@ from ..dosing.regimen import Regimen
 from ..errors import InputError, UnitError, unknown_name
 from ..notebook import table
 from ..solver.axis import Item
-from ..solver.problem import Floats, Ints, Status
+from ..solver.problem import Floats, Ints, Status, distinct
 from ..values import same_fields
 from .activity import into_unit
 from .balance import Balance
-from .summary import QUANTILES, RunningSummary, quantiles
+from .summary import QUANTILES, RunningSummary, quantiles, told
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ class Solution:
         Axis time; (subject, time); or (draw, time), whose labelled output holds
         quantiles over the draws.
     time : (time,)
-        Days since the first planned dose.
+        Days since the first planned dose, in the order asked for.
     items : {id: Item}
         Every state and observable of the model: unit, name, page.
     arrays : {id: (subject, time)}
@@ -86,7 +86,7 @@ class Solution:
 
     def __repr__(self) -> str:
         return (
-            f"Solution({self.kind}, {len(self.status)} subject(s), {len(self.time)} times to day {self.time[-1]:g}, "
+            f"Solution({self.kind}, {len(self.status)} subject(s), {len(self.time)} times to day {self.time.max():g}, "
             f"{self.left_out} failed, {'calibrated' if self.calibrated else 'uncalibrated'} parameters)"
         )
 
@@ -105,6 +105,8 @@ class Solution:
     def notes(self) -> tuple[str, ...]:
         """What a reader must know: sentences without a full stop; also in the attributes of every labelled array."""
         found = () if self.calibrated else ("uncalibrated parameters",)
+        if beyond := self.manifest.get("beyond_the_end"):
+            found = (*found, str(beyond))
         if not self.left_out:
             return found
         first = next(iter(self.messages.values())).rstrip(".")
@@ -250,7 +252,7 @@ class Solution:
         """Draw the named quantities against time, one panel each."""
         from ..plotting import panels
 
-        doses = [d.time for d in self.regimens[0].given if d.time <= self.time[-1]]
+        doses = [d.time for d in self.regimens[0].given if d.time <= self.time.max()]
         return panels(
             [self._curve(i) for i in (_several(ids) if ids else self._ids_shown())],
             doses=doses,
@@ -259,12 +261,16 @@ class Solution:
 
     def _unseen(self, doses: Sequence[float]) -> tuple[str, ...]:
         """Say what a coarse grid hides: IL-2 rises and falls within hours of a dose."""
-        step = float(np.median(np.diff(self.time))) if len(self.time) > 1 else 0.0
+        days = distinct(self.time)
+        step = float(np.median(np.diff(days))) if len(days) > 1 else 0.0
         return (f"times {step:g} d apart: peaks between them are not shown",) if doses and step >= 0.5 else ()
 
     def _curve(self, id: str) -> Curve:
-        item, (low, middle, high) = self._kept(id), self._spread(id)
-        line: Line = {"label": str(self.regimens[0].name), "time": self.time, "value": middle, "low": low, "high": high}
+        item, order = self._kept(id), np.argsort(self.time, kind="stable")
+        low, middle, high = (None if x is None else x[order] for x in self._spread(id))
+        assert middle is not None
+        label, days = str(self.regimens[0].name), self.time[order]
+        line: Line = {"label": label, "time": days, "value": middle, "low": low, "high": high}
         return {"id": id, "name": item.name, "unit": item.unit, "lines": [line]}
 
     def _note(self, *more: str) -> str:
@@ -278,19 +284,13 @@ class Solution:
 
     def _repr_html_(self) -> str:
         """Return a small table for a notebook: what was run, and first and last values."""
-        rows = []
+        rows, first, last = [], int(self.time.argmin()), int(self.time.argmax())
         for id in self._ids_shown():
             item, spread = self.items[id], self._spread(id)
-            rows.append((item.name, _told(spread, 0), _told(spread, -1), item.unit, id))
-        head = ("", f"day {self.time[0]:g}", f"day {self.time[-1]:g}", "unit", "id")
+            rows.append((item.name, told(spread, first), told(spread, last), item.unit, id))
+        head = ("", f"day {self.time[first]:g}", f"day {self.time[last]:g}", "unit", "id")
         note = f"{self._note()}; {len(self.time)} times, {len(self.keys())} quantities"
         return table("; ".join(str(r) for r in self.regimens), head, rows, note)
-
-
-def _told(spread: tuple[Floats | None, Floats, Floats | None], k: int) -> str:
-    """Return the value at a time in four digits, with 5 and 95 % where there is a spread."""
-    low, middle, high = spread
-    return f"{middle[k]:.4g}" + ("" if low is None or high is None else f" ({low[k]:.4g} to {high[k]:.4g})")
 
 
 def _several(ids: Sequence[str] | str) -> Sequence[str]:

@@ -22,6 +22,12 @@ def quantiles(values: Floats, probabilities: Sequence[float]) -> Floats:
     return np.asarray(np.nanquantile(values, probabilities, axis=0))
 
 
+def told(spread: tuple[Floats | None, Floats, Floats | None], k: int) -> str:
+    """Return the value at a time in four digits, with 5 and 95 % where there is a spread."""
+    low, middle, high = spread
+    return f"{middle[k]:.4g}" + ("" if low is None or high is None else f" ({low[k]:.4g} to {high[k]:.4g})")
+
+
 class RunningSummary:
     """Mean, standard deviation, extremes and quantiles of columns, fed block by block.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from dataclasses import replace as _replace
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..clock import day_of
 from ..dosing.regimen import Regimen
 from ..endpoints.assays import ASSAYS, AssayError, check_assays
 from ..errors import InputError, unknown_name
@@ -94,8 +96,9 @@ class Visit:
     window: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.day) and self.day >= 0):
-            raise InputError(f"A visit lies on day {self.day}; days count from 0, the first dose.")
+        object.__setattr__(self, "day", day_of(self.day, "the day of a visit"))
+        if self.day < 0:
+            raise InputError(f"A visit lies on day {self.day:g}; days count from 0, the first dose.")
         if not 0 <= self.window < 60:
             raise InputError(f"The window of the visit on day {self.day:g} is {self.window}; it is 0 to 60 days.")
 
@@ -149,6 +152,7 @@ class TrialDesign(Portable):
     def __post_init__(self) -> None:
         object.__setattr__(self, "assays", MappingProxyType(dict(self.assays)))
         self._check_arms()
+        self._put_days()
         self._check_days()
         self._check_patients()
         check_assays(self.assays)
@@ -162,8 +166,20 @@ class TrialDesign(Portable):
         if len(set(names)) < len(names):
             raise InputError(f"Two arms of {self.name!r} have one name: {', '.join(names)}.")
 
+    def _put_days(self) -> None:
+        """Put days on the clock; visits and looks come in order, and those of one day are one."""
+        put = object.__setattr__
+        put(self, "follow_up", day_of(self.follow_up, "the follow-up"))
+        put(self, "visits", tuple(sorted(set(self.visits), key=lambda v: v.day)))
+        put(self, "looks", tuple(sorted({day_of(t, "the day of a look") for t in self.looks})))
+        for one, other in itertools.pairwise(self.visits):
+            if one.day == other.day:
+                raise InputError(
+                    f"Two visits on day {one.day:g} have windows of {one.window:g} and {other.window:g} days."
+                )
+
     def _check_days(self) -> None:
-        if not (np.isfinite(self.follow_up) and 1 <= self.follow_up <= 3650):
+        if not 1 <= self.follow_up <= 3650:
             raise InputError(f"The follow-up is {self.follow_up} days; it must lie from 1 to 3650.")
         for visit in self.visits:
             if visit.day > self.follow_up:
@@ -207,6 +223,12 @@ class TrialDesign(Portable):
     def patients(self) -> int:
         """Patients of all arms."""
         return sum(a.size for a in self.arms)
+
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """A sentence for each arm with doses beyond the follow-up, which are not given."""
+        late = ((a.name, a.regimen.beyond(self.follow_up)) for a in self.arms)
+        return tuple(f"{name}: {text}." for name, text in late if text)
 
     def replace(self, **changes: Any) -> TrialDesign:
         """Return a copy with other values, checked again."""

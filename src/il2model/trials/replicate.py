@@ -141,14 +141,14 @@ def _marker_results(data: TrialData, design: TrialDesign, names: list[str]) -> d
             results |= {f"{word}[{n}]": float((sign * change[k, under] > 0).all()) for k, n in enumerate(names)}
         for k, name in enumerate(names):
             for v, visit in enumerate(design.visits[1:], start=1):
-                results[f"{id}[{name}]@{visit.day:g}"] = float(change[k, v])
+                results[f"{id}[{name}]@{visit.day:.12g}"] = float(change[k, v])
     return results
 
 
 def _look(data: TrialData, design: TrialDesign, arm: int) -> float:
     """Return the day of the interim look that stops the trial for efficacy; NaN if none does."""
     rows: NDArray[np.bool_] = (data.arm == 0) | (data.arm == arm)
-    for day in sorted(design.looks):
+    for day in design.looks:
         time = np.minimum(data.time[rows], day)
         died = data.died[rows] & (data.time[rows] <= day)
         z, _ = log_rank(time, died, data.arm[rows] == arm, raise_on_failure=False)

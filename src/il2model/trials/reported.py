@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..clock import day_of
 from ..endpoints import reductions
 from ..endpoints.kinds import Analysis, Course
 from ..endpoints.registry import TARGETED
@@ -128,7 +129,7 @@ def target(file: TrialFile, id: str, row: Row) -> Reported:
             counts=counts,
             endpoint=row["endpoint"],
             arms=arms,
-            day=float(row["day"]) if "day" in row else None,
+            day=day_of(row["day"], "day") if "day" in row else None,
             use=row["use"],
             spread_status=str(row.get("spread_status", "")),
             analysis=str(row.get("analysis", _analysis(file, row, arms))),
@@ -146,7 +147,7 @@ def _analysis(file: TrialFile, row: Row, arms: tuple[str, ...]) -> str:
     if endpoint.over_patients is reductions.SHARE_GONE and day == file.follow_up:
         return f"dead[{list(labels.values())[endpoint.arm]}]"
     points = endpoint.over_time is reductions.points and endpoint.over_patients is reductions.MEAN
-    return f"{endpoint.observable}[{labels.get(arms[0], arms[0])}]@{day:g}" if points and day and arms else ""
+    return f"{endpoint.observable}[{labels.get(arms[0], arms[0])}]@{day:.12g}" if points and day and arms else ""
 
 
 def _printed(row: Row, counts: tuple[int, ...]) -> tuple[float | None, float | None, float | None]:

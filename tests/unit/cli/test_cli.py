@@ -51,6 +51,44 @@ def test_files_are_written_in_the_format_of_their_ending(capsys, tmp_path):
     assert figure.read_bytes()[:4] == b"\x89PNG"
 
 
+def test_a_figure_changes_no_number(capsys, tmp_path):
+    ask = ["simulate", "--amount", "2 MIU", "--until", "28", "--at", "0.3,0.1,7.1", "--observables", "il2_plasma"]
+    for kind in ("csv", "json", "table"):
+        for more in ([], ["--draws", "3"], ["--cohort", "3"]):
+            bare = run(capsys, *ask, "--format", kind, *more)
+            shown = run(capsys, *ask, "--format", kind, *more, "--plot", str(tmp_path / "p.png"))
+            assert bare[:2] == shown[:2] and bare[0] == 0
+            assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+            for name, plot in (("a", []), ("b", ["--plot", str(tmp_path / "p.png")])):
+                target = tmp_path / f"{name}.{kind}"
+                assert run(capsys, *ask, *more, "-o", str(target), "--format", kind, *plot)[0] == 0
+                assert target.read_text(encoding="utf8") == bare[1]
+    kept = [tmp_path / "bare", tmp_path / "shown"]
+    for folder, plot in zip(kept, ([], ["--plot", str(tmp_path / "p.png")]), strict=True):
+        assert run(capsys, *ask, "--cohort", "3", "--folder", str(folder), *plot)[0] == 0
+    one, two = (sorted((p.name, p.stat().st_size) for p in f.rglob("*.np*")) for f in kept)
+    assert one == two and one
+
+
+def test_an_end_before_the_last_dose_is_an_end_and_is_told(capsys, tmp_path):
+    from matplotlib import pyplot
+
+    said = "9 of 15 doses lie beyond the end on day 28 and are not given"
+    ask = ["simulate", "--regimen", "imodals-2miu", "--until", "28"]
+    code, out, err = run(capsys, *ask, "--plot", str(tmp_path / "p.svg"))
+    assert code == 0
+    assert said in out
+    assert said in err
+    assert (
+        "beyond the end" in (tmp_path / "p.svg").read_text(encoding="utf8") or pyplot.rcParams["svg.fonttype"] == "path"
+    )
+    assert json.loads(run(capsys, *ask, "--format", "json")[1])["manifest"]["beyond_the_end"] == said
+    code, cut, err = run(capsys, *ask, "--cut")
+    assert "beyond" not in err, err
+    assert code == 0 and "beyond" not in cut and "6 doses from day 0 to day 28" in cut
+    assert [line.split() for line in cut.splitlines()[3:]] == [line.split() for line in out.splitlines()[3:]]
+
+
 def test_parameters_can_be_set_with_units(capsys):
     base = json.loads(run(capsys, "simulate", "--regimen", "imodals-1miu", "--at", "7", "--format", "json")[1])
     slow = json.loads(
