@@ -91,9 +91,7 @@ def visits(plan: Regimen, until: float) -> tuple[float, ...]:
     """Return the days to look at: the visits of each cycle, or 24 even ones where there are none or too many."""
     starts = [t for t in cycle_starts(plan) if t < until]
     ends = [*starts[1:], until]
-    days = {
-        float(t) for start, end in zip(starts, ends, strict=True) for t in on_clock(np.add(start, VISITS)) if t <= end
-    }
+    days = {float(t) for start, end in zip(starts, ends) for t in on_clock(np.add(start, VISITS)) if t <= end}
     if not starts or len(days) > 60:
         return tuple(float(t) for t in np.linspace(0, until, 25)[1:])
     return tuple(sorted(days | {until}))

@@ -119,7 +119,7 @@ class Question:
         default = Regimen() if self.model is not None else self.usual
         return _regimen(self.regimen if self.regimen is not None else default)
 
-    @property
+    @cached_property
     def plan(self) -> Regimen:
         """What of them is given by the end."""
         return self.asked.until(self.days)
