@@ -13,6 +13,13 @@ Progress = Callable[[int, int], None]
 log = logging.getLogger("il2model")
 
 
+def notice(text: str) -> None:
+    """Say a sentence on standard error; a worker process leaves that to its parent."""
+    process = sys.modules.get("multiprocessing.process")
+    if sys.stderr is not None and (process is None or process.parent_process() is None):
+        print(f"il2model: {text}", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def shown(label: str) -> Iterator[Progress]:
     """Give a progress callback that shows `label`, what is done and the time left on standard error.

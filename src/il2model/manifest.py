@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -57,7 +58,7 @@ def manifest(
         "parameter_hash": parameter_hash,
         "parameter_set": parameter_set,
         "calibrated": calibrated,
-        "command": " ".join(["il2model", *sys.argv[1:]]) if sys.argv and "il2model" in sys.argv[0] else "python",
+        "command": shlex.join(["il2model", *sys.argv[1:]]) if sys.argv and "il2model" in sys.argv[0] else "python",
         "versions": versions("numpy", "scipy", "numba", "llvmlite", "sympy"),
     }
     record.update(details or {})

@@ -30,7 +30,7 @@ _KEY = "job.json"
 _META = "__meta__"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+=-]*")
 #: Seconds after which the temporary file of a killed run is nobody's.
-_STALE = 3600.0
+STALE = 3600.0
 
 
 def digest(*parts: str | bytes | Array, separator: str = "\n", digits: int = 16) -> str:
@@ -43,7 +43,7 @@ def digest(*parts: str | bytes | Array, separator: str = "\n", digits: int = 16)
     return whole.hexdigest()[:digits]
 
 
-def write_atomic(path: str | Path, content: Content) -> Path:
+def write_atomic(path: str | Path, content: Content, *, mode: int = 0o666) -> Path:
     """Write a file whole or not at all, and have it on the disk when this returns.
 
     Parameters
@@ -52,11 +52,13 @@ def write_atomic(path: str | Path, content: Content) -> Path:
         What is there is replaced; its folder must exist.
     content : bytes, str or callable
         Text is written as UTF-8; a callable gets the open binary stream.
+    mode : int
+        Permissions, of which the process's mask takes its part.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
-        with temporary.open("xb") as stream:
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
             if callable(content):
                 content(stream)
             else:
@@ -239,7 +241,7 @@ class BlockStore:
         assert self.folder is not None
         for part in self.folder.glob(".*.part"):
             try:
-                if time.time() - part.stat().st_mtime > _STALE:
+                if time.time() - part.stat().st_mtime > STALE:
                     part.unlink()
             except OSError:
                 continue

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import marshal
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType, ModuleType
+from types import CodeType, MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import cache
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 #: Lanes of the compiled variants: one patient, a batch in float64, a batch in float32.
 VARIANTS: Mapping[str, tuple[int, bool]] = {"scalar": (1, False), "batch": (4, False), "single": (8, True)}
+
+
+#: How to derive the models of this process again, by key.
+_MAKERS: dict[str, Callable[[], Model]] = {}
 
 
 @dataclass(frozen=True)
@@ -100,20 +105,44 @@ class Blueprint:
         name = f"il2model_plain_{self.key.replace('-', '_')}"
         if name in sys.modules:
             return sys.modules[name]
-        path = cache.cache_dir() / f"plain-{self.key}.py"
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = ModuleType(name)
+        exec(self._plain_code(), vars(module))
         sys.modules[name] = module
         return module
 
+    def _plain_code(self) -> CodeType:
+        """Return the compiled plain text: from the cache, where Python's own would be read unchecked."""
+        stored = f"plain-{self.key}-{importlib.util.MAGIC_NUMBER.hex()}.code"
+        data = cache.read(stored)
+        if data is not None:
+            code: CodeType = marshal.loads(data)
+            return code
+        code = compile(self.plain_text(), f"plain-{self.key}.py", "exec")
+        cache.write(stored, marshal.dumps(code))
+        return code
+
+    def plain_text(self) -> str:
+        """Return the text of the plain module."""
+        return self._text(f"plain-{self.key}.py").decode()
+
     def step_text(self, variant: str) -> str:
         """Return the LLVM text of a variant."""
-        data = cache.read(f"step-{self.key}-{variant}.ll")
+        return self._text(f"step-{self.key}-{variant}.ll").decode()
+
+    def texts(self) -> tuple[tuple[str, bytes], ...]:
+        """Return name and content of what was generated: metadata, plain text, LLVM text of each variant."""
+        steps = (f"step-{self.key}-{variant}.ll" for variant in VARIANTS)
+        return tuple((n, self._text(n)) for n in (f"blueprint-{self.key}.json", f"plain-{self.key}.py", *steps))
+
+    def _text(self, name: str) -> bytes:
+        """Return a generated text; one that was lost since is generated again."""
+        data = cache.read(name)
+        if data is None and self.key in _MAKERS:
+            _generate(self.key)
+            data = cache.read(name)
         if data is None:
-            raise FileNotFoundError(variant)
-        return data.decode()
+            raise FileNotFoundError(name)
+        return data
 
 
 def _encode(model: Model, key: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -202,14 +231,21 @@ def load_blueprint(
     `before` is called once if there is something to generate.
     """
     raw = cache.read(f"blueprint-{key}.json")
-    if make is None:
+    if make is not None:
+        _MAKERS[key] = make
         if raw is None:
-            raise FileNotFoundError(f"blueprint-{key}.json")
-    elif raw is None or cache.read(f"plain-{key}.py") is None:
-        before()
-        data, texts = _encode(make(), key)
-        for name, text in texts.items():
-            cache.write(name, text)
-        raw = json.dumps(data).encode()
-        cache.write(f"blueprint-{key}.json", raw)
+            before()
+            raw = _generate(key)
+    if raw is None:
+        raise FileNotFoundError(f"blueprint-{key}.json")
     return _decode(json.loads(raw))
+
+
+def _generate(key: str) -> bytes:
+    """Write the texts of a model to the cache; return its metadata."""
+    data, texts = _encode(_MAKERS[key](), key)
+    for name, text in texts.items():
+        cache.write(name, text)
+    raw = json.dumps(data).encode()
+    cache.write(f"blueprint-{key}.json", raw)
+    return raw

@@ -39,7 +39,8 @@ class DriverText:
         self.process: subprocess.Popen[bytes] | None = None
         if cache.read(self.name) is None:
             code = (
-                "import sys; from il2model.solver.lowering import compile_driver; "
+                "import os, sys, threading; threading.Thread(target=lambda: os.read(0, 1) or os._exit(1), daemon=True)"
+                ".start(); from il2model.solver.lowering import compile_driver; "
                 f"sys.stdout.write(compile_driver({single!r}))"
             )
             # Numba's own optimisation is not needed: the text is optimised again here
@@ -48,14 +49,21 @@ class DriverText:
             environment["PYTHONPATH"] = os.pathsep.join(
                 [str(Path(__file__).resolve().parents[2]), environment.get("PYTHONPATH", "")]
             )
+            inward, self.alive = os.pipe()  # closed with this process, whatever ends it: then the other ends too
             self.process = subprocess.Popen(
-                [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+                [sys.executable, "-c", code],
+                stdin=inward,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
             )
+            os.close(inward)
 
     def text(self) -> str:
         """Wait for the text."""
         if self.process is not None:
             out, error = self.process.communicate()
+            os.close(self.alive)
             if self.process.returncode != 0:
                 raise RuntimeError(f"the driver could not be compiled: {error.decode(errors='replace')[-500:]}")
             cache.write(self.name, out)

@@ -7,7 +7,6 @@ state and hands a batch to a route: 'fast' or 'plain'.
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..display import notice
 from ..errors import unknown_name, warn_incomplete
 from . import cache, fast, plain
 from .blueprint import VARIANTS, Blueprint, load_blueprint
@@ -24,7 +24,7 @@ from .problem import BatchResult, Floats, Problem, SolverOptions
 if TYPE_CHECKING:
     from ..model.assembly import Model
 
-_COMPILING = "il2model: compiling the model for this machine; this happens once."
+_COMPILING = "compiling the model for this machine; this happens once."
 _LOCK = threading.Lock()
 #: Kernels of other models in this process, by key.
 _OTHERS: dict[str, Kernel] = {}
@@ -58,7 +58,7 @@ class Kernel:
         key = self.blueprint.key
         if key == _builtin_key():
             return builtin_kernel, ()
-        return _kernel_from, (key, cache.texts_of(key))
+        return _kernel_from, (key, self.blueprint.texts())
 
     def constants(self, parameters: Floats) -> Floats:
         """Closed form of the untreated state: (subject, parameter) -> (subject, constant)."""
@@ -169,7 +169,7 @@ class Kernel:
                 try:
                     if not self._told and not fast.is_warm(self.blueprint.key, name):
                         self._told = True
-                        print(_COMPILING, file=sys.stderr, flush=True)
+                        notice(_COMPILING)
                     self._fast[name] = fast.FastKernel.load(self.blueprint, name, self._driver)
                     if not VARIANTS[name][1]:
                         self._driver = None
@@ -213,7 +213,7 @@ def _load_builtin() -> Kernel:
     driver: list[fast.DriverText] = []
 
     def before() -> None:
-        print(_COMPILING, file=sys.stderr, flush=True)
+        notice(_COMPILING)
         # lower the driver in a second process while SymPy derives the model here;
         # where that fails, loading the variant says so
         with contextlib.suppress(Exception):

@@ -6,7 +6,6 @@ equations' text, its linear algebra and its treatment of saved times.
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import sys
 import threading
@@ -50,20 +49,30 @@ def jit_text(plain: str) -> str:
 
 def jit_module(blueprint: Blueprint) -> ModuleType:
     """Return the module whose functions Numba compiles and caches."""
-    text = jit_text((cache.cache_dir() / f"plain-{blueprint.key}.py").read_text(encoding="utf8"))
-    key = cache.text_hash(text)
-    name = f"il2model_jit_{key}"
+    import numba
+
+    text = jit_text(blueprint.plain_text())
+    stem = f"jit-{cache.text_hash(text)}"
+    name = f"il2model_{stem.replace('-', '_')}"
     with _LOCK:  # Numba looks the module up by name while it is being loaded
         if name in sys.modules:
             return sys.modules[name]
-        path = cache.cache_dir() / f"jit-{key}.py"
-        if not path.exists():
-            path = cache.write(path.name, text)
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
+        folder = cache.cache_dir()
+        if cache.read(f"{stem}.py") != text.encode():
+            cache.write(f"{stem}.py", text)
+        if folder is not None and cache.prepare_numba(stem):
+            path = str(folder / f"{stem}.py")
+        else:
+            text, path = text.replace("cache=True, ", ""), f"{stem}.py"
+        module = ModuleType(name)
+        module.__file__ = path
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        # another folder that the user gave to Numba would be read unchecked
+        elsewhere, numba.config.CACHE_DIR = numba.config.CACHE_DIR, ""
+        try:
+            exec(compile(text, path, "exec"), vars(module))
+        finally:
+            numba.config.CACHE_DIR = elsewhere
         return module
 
 
@@ -96,4 +105,6 @@ def solve(blueprint: Blueprint, problem: Problem, options: SolverOptions) -> Bat
         end = (problem.save, t_end, scales, limits, method, out[s], counts[s])
         module.integrate(problem.fixed[s], final[s], inputs, *given, *end)
     states = np.ascontiguousarray(out[:, :, problem.out_index])
+    if any(getattr(module, name).stats.cache_misses for name in (*_EQUATIONS, *_STEPPER)):
+        cache.know(module.__name__.removeprefix("il2model_").replace("_", "-"))
     return BatchResult(states, final, counts[:, 0], counts[:, 1], counts[:, 2], counts[:, 3])

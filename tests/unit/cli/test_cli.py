@@ -137,7 +137,7 @@ def test_cache_commands(capsys, monkeypatch, tmp_path):
     assert code == 0
     assert "blueprint" in out
     monkeypatch.setenv("IL2MODEL_CACHE", str(tmp_path))
-    (tmp_path / "x.o").write_bytes(b"1")
+    (tmp_path / "step-x.o").write_bytes(b"1")
     assert "Removed 1 files" in run(capsys, "cache", "clear")[1]
 
 

@@ -24,5 +24,5 @@ def test_right_hand_side_and_jacobian_are_finite_at_zero_concentration(kernel, d
 
 
 def test_the_generated_texts_can_be_opened(kernel):
-    assert "def rhs(y, u, f, dy):" in (cache.cache_dir() / f"plain-{kernel.blueprint.key}.py").read_text()
+    assert b"def rhs(y, u, f, dy):" in (cache.cache_dir() / f"plain-{kernel.blueprint.key}.py").read_bytes()
     assert "define void @attempt" in kernel.blueprint.step_text("batch")
