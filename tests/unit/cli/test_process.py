@@ -1,6 +1,8 @@
 """The command as a process: interrupted, piped away, on a plain terminal."""
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -50,3 +52,18 @@ def test_a_terminal_of_ascii_gets_ascii():
         assert run.stdout.isascii()
         assert b"?" not in run.stdout
     assert b"cells/uL" in subprocess.run([*COMMAND, *words[0]], capture_output=True, env=plain).stdout
+
+
+def test_the_stored_command_can_be_run_again(tmp_path):
+    records = tmp_path / "my dir" / "it's a b.csv"
+    records.parent.mkdir()
+    records.write_text("time,amt\n0,2\n")
+    words = ["simulate", "--records", str(records), "--until", "5", "--at", "1", "--format", "json"]
+    first, again = "", f"{shlex.join(COMMAND[:2])} il2model {shlex.join(words)}"
+    for _ in range(2):
+        run = subprocess.run(shlex.split(again), capture_output=True, text=True, check=True)
+        assert first in ("", run.stdout)
+        first = run.stdout
+        command = json.loads(first)["manifest"]["command"]
+        assert shlex.split(command) == ["il2model", *words]
+        again = f"{shlex.join(COMMAND[:2])} {command}"
