@@ -7,7 +7,17 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
+import il2model as il2
+
 COMMAND = [sys.executable, "-m", "il2model"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _warm():
+    """Nothing is left to compile, which would be said."""
+    il2.simulate("placebo", until=1)
 
 
 def _listen():
