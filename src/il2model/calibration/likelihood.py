@@ -164,9 +164,10 @@ def log_joint(joint: Joint, targets: Targets, predicted: Mapping[str, Floats]) -
     mean, covariance = joint_moments(joint, targets, predicted)
     observed = np.array([targets.targets[m].estimate for m in joint.members])
     factor = np.linalg.cholesky(covariance)
-    x = np.linalg.solve(factor, (observed - mean).T)
+    # one by one: a library adds up otherwise for one set than for many
+    x = (np.linalg.inv(factor) * (observed - mean)[:, None, :]).sum(axis=-1)
     constant = np.log(np.diag(factor)).sum() + 0.5 * len(observed) * np.log(2 * np.pi)
-    return np.asarray(-0.5 * (x**2).sum(axis=0) - constant)
+    return np.asarray(-0.5 * (x**2).sum(axis=-1) - constant)
 
 
 def pointwise(fitted: tuple[Target, ...], targets: Targets, predicted: Mapping[str, Floats]) -> dict[str, Floats]:

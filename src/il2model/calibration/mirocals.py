@@ -119,7 +119,7 @@ def arms(
     regimen: Regimen | None = None,
     trait: Trait | None = None,
 ) -> list[Arms | None]:
-    """Return both arms of every parameter set; None where the run of a set failed."""
+    """Return both arms of every parameter set; None where the run of a set failed or nobody meets the criteria."""
     trait = trait or Trait()
     if trait.hazard_factor != 1.0:
         base = table.get("hazard_reference", np.array([simulator.parameters["hazard_reference"]]))
@@ -129,7 +129,7 @@ def arms(
     people = candidates(simulator, table)
     return [
         None
-        if response is None
+        if response is None or len(people[k % len(people)].rows) == 0
         else _patients(simulator, _capped(people[k % len(people)], trait), typical[k], response, trait)
         for k, response in enumerate(responses)
     ]
@@ -199,26 +199,11 @@ def _patients(simulator: Simulator, c: Weighted, typical: Floats, response: Resp
     shown = rows.copy()
     odds = (1 - share) / share if trait.direct_carries_share else np.full(len(rows), 1e-9)
     shown[:, column("csf_pnfh_untreated")] = half * np.maximum(odds, 1e-300) ** (1 / exponent)
-    constants = k.constants(shown)
-    base = k.baseline(shown, constants)
-    hazards = []
-    # damage moves a patient along his untreated course: at a loss rate of one, the clock is rate x integral
-    clock = shown.copy()
-    clock[:, column("motor_unit_loss_rate")] = 1.0
-    for course, glia in ((np.broadcast_to(times, integral.shape), np.ones_like(inflamed)), (integral, inflamed)):
-        states = k.untreated(clock, constants, rate[:, None] * course, base)
-        states[:, :, k.blueprint.states.at("microglia_inflammatory")] = glia
-        hazards.append(hazard_of(simulator, states, shown, constants))
+    # damage moves a patient along his untreated course: its integral takes the place of time
+    treatments = ({"time": times}, {"time": integral, "microglia_inflammatory": inflamed})
+    hazards = (k.course(("hazard",), shown, given)["hazard"] for given in treatments)
     placebo, treated = (np.exp(-cumulative(h, times)) for h in hazards)
     return Arms(times=times, placebo=placebo, treated=treated, weight=c.weight, pnfh=c.pnfh, cuts=simulator.cuts)
-
-
-def hazard_of(simulator: Simulator, states: Floats, rows: Floats, constants: Floats) -> Floats:
-    """Return the model's hazard (patient, time) of given states."""
-    bp = simulator.kernel.blueprint
-    inputs = np.array(bp.input_defaults)
-    seen = simulator.kernel.observables(states, inputs, rows[:, None], constants[:, None])
-    return seen[..., bp.observables.at("hazard")]
 
 
 def full_cohort(simulator: Simulator, table: Mapping[str, Floats], *, il2_spread: bool, rtol: float = 1e-6) -> Arms:

@@ -29,7 +29,7 @@ def als_patients(simulator: Simulator) -> Patients:
     parameters = simulator.parameters
     names = simulator.kernel.blueprint.parameters.ids
     varied = tuple(i for i in names if parameters.record(i).spread is not None and i not in IL2_SPREAD)
-    return Patients(simulator.kernel, parameters, varied)
+    return Patients(simulator.kernel, parameters, varied, compiled=True)
 
 
 def candidates(simulator: Simulator, table: Mapping[str, Floats]) -> list[Weighted]:
@@ -47,13 +47,21 @@ def cumulative(hazard: Floats, times: Floats) -> Floats:
 def predict(simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Target, ...]) -> dict[str, Floats]:
     """Return predictions (set,) by target; (set, class) for the strata. Slopes are of all: deaths are not taken out."""
     days = np.unique(np.concatenate([np.arange(0, simulator.follow_up + 1, STEP), [YEAR]]))
+    # survival follows from the hazard
+    read = {i for t in targets for i in summary(t).observables}
+    ids = sorted(read - {"survival"} | ({"hazard"} if "survival" in read else set()))
     patients, sets = als_patients(simulator), candidates(simulator, table)
     value = {i: np.broadcast_to(table.get(i, simulator.parameters[i]), len(sets)) for i in PARAMETERS}
     found: dict[str, list[Floats | float]] = {t.id: [] for t in targets}
     for k, c in enumerate(sets):
-        course = patients.natural_course(c.rows, days)
-        # by day in memory: what is summed is the patients of one day
-        course["survival"] = np.asfortranarray(np.exp(-cumulative(course["hazard"], days)))
+        if len(c.rows) == 0:  # nobody meets the criteria
+            for t in targets:
+                found[t.id].append(np.full(len(t.counts) if t.form == "multinomial" else (), np.nan))
+            continue
+        course = patients.natural_course(c.rows, days, ids)
+        if "survival" in read:
+            # by day in memory: what is summed is the patients of one day
+            course["survival"] = np.asfortranarray(np.exp(-cumulative(course["hazard"], days)))
         numbers = {i: float(v[k]) for i, v in value.items()}
         seen = Seen(times=days, arms=(course,), weight=c.weight, pnfh=c.pnfh, cuts=simulator.cuts, numbers=numbers)
         for t in targets:

@@ -152,7 +152,7 @@ class Text:
         self.lines.append(f"  %i{k} = phi i64 [ 0, %pre{k} ], [ %next{k}, %loop{k} ]")
         return f"%i{k}"
 
-    def end_loop(self, size: int) -> None:
+    def end_loop(self, size: int | str) -> None:
         """Close the loop opened last, after `size` rounds."""
         k = self.loops
         self.lines += [

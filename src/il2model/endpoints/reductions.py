@@ -129,7 +129,8 @@ def half_life(low: float, high: float) -> OverTime:
     def read(t: Floats, y: Floats) -> Floats:
         late = (t >= low / HOURS) & (t <= high / HOURS)
         x = t[late] - t[late].mean()
-        fall = (np.log(y[..., late]) * x).sum(axis=-1) / (x * x).sum()
+        # by row in memory, or the sum would depend on how many rows there are
+        fall = (np.log(np.ascontiguousarray(y[..., late])) * x).sum(axis=-1) / (x * x).sum()
         return np.asarray(-HOURS * np.log(2) / fall)
 
     return read

@@ -6,7 +6,7 @@ that what a cohort shows is a smooth function of the medians and spreads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,10 +51,19 @@ class Patients:
         Records (spreads, bounds) and the values that a table does not give.
     only : sequence of str, optional
         The parameters that vary between patients; all with a spread by default.
+    compiled : bool
+        Take natural courses from compiled text, many times as fast; last digits differ.
     """
 
-    def __init__(self, kernel: Kernel, parameters: ParameterSet, only: tuple[str, ...] | None = None) -> None:
-        self.kernel, self.parameters = kernel, parameters
+    def __init__(
+        self,
+        kernel: Kernel,
+        parameters: ParameterSet,
+        only: tuple[str, ...] | None = None,
+        *,
+        compiled: bool = False,
+    ) -> None:
+        self.kernel, self.parameters, self.compiled = kernel, parameters, compiled
         self.axis = kernel.blueprint.parameters
         varied = [i for i in self.axis.ids if parameters.record(i).spread is not None]
         if only is not None:
@@ -145,12 +154,12 @@ class Patients:
         column = self.axis.at
         since, run_in = rows[..., column("onset_to_screening")], rows[..., column("run_in")]
         at = np.linspace(0, 1, points)
-        observed = self.natural_course(rows, (at - 1) * run_in[..., None])
+        observed = self.natural_course(rows, (at - 1) * run_in[..., None], ("svc", "hazard"))
         hazard = observed["hazard"]
         mean = (hazard[..., 1:] + hazard[..., :-1]).mean(axis=-1) / 2
         return Screening(since / MONTH, observed["svc"][..., 0], np.asarray(np.exp(-mean * run_in)))
 
-    def natural_course(self, rows: Floats, days: Floats) -> dict[str, Floats]:
+    def natural_course(self, rows: Floats, days: Floats, ids: Sequence[str] | None = None) -> dict[str, Floats]:
         """Return observables of untreated patients on riluzole, (..., patient, time).
 
         Untreated, the model has a closed form (see `Kernel.untreated`), so no
@@ -161,13 +170,18 @@ class Patients:
         rows : (..., patient, parameter)
         days : (time,) or (..., patient, time)
             Days from day 0; negative in the run-in.
+        ids : sequence of str, optional
+            Some of the observables; all by default.
         """
         k = self.kernel
+        ids = k.blueprint.observables.ids if ids is None else ids
+        if self.compiled:
+            return k.course(ids, rows, {"time": days})
         constants = k.constants(rows)
         states = k.untreated(rows, constants, days)
         inputs = np.array(k.blueprint.input_defaults)
         observed = k.observables(states, inputs, rows[..., None, :], constants[..., None, :])
-        return {o.id: observed[..., i] for i, o in enumerate(k.blueprint.observables)}
+        return {id: observed[..., k.blueprint.observables.at(id)] for id in ids}
 
 
 def _cut_normal(centre: Floats, sd: Floats | float, q: Floats, low: Floats, high: Floats) -> Floats:

@@ -20,6 +20,7 @@ from . import cache
 from .axis import Axis, Item
 
 if TYPE_CHECKING:
+    from ..codegen.closed_text import ClosedForms
     from ..model.model import Model
 
 #: Lanes of the compiled variants: one patient, a batch in float64, a batch in float32.
@@ -129,10 +130,18 @@ class Blueprint:
         """Return the LLVM text of a variant."""
         return self._text(f"step-{self.key}-{variant}.ll").decode()
 
+    @cached_property
+    def closed_forms(self) -> ClosedForms:
+        """What needs no integration, on a tape."""
+        from ..codegen.closed_text import ClosedForms
+
+        return ClosedForms.from_dict(json.loads(self._text(f"closed-{self.key}.json")))
+
     def texts(self) -> tuple[tuple[str, bytes], ...]:
-        """Return name and content of what was generated: metadata, plain text, LLVM text of each variant."""
+        """Return name and content of what was generated: metadata, plain text, closed forms, steps."""
         steps = (f"step-{self.key}-{variant}.ll" for variant in VARIANTS)
-        return tuple((n, self._text(n)) for n in (f"blueprint-{self.key}.json", f"plain-{self.key}.py", *steps))
+        names = (f"blueprint-{self.key}.json", f"plain-{self.key}.py", f"closed-{self.key}.json", *steps)
+        return tuple((n, self._text(n)) for n in names)
 
     def _text(self, name: str) -> bytes:
         """Return a generated text; one that was lost since is generated again."""
@@ -147,6 +156,7 @@ class Blueprint:
 
 def _encode(model: Model, key: str) -> tuple[dict[str, Any], dict[str, str]]:
     """Generate the metadata and the texts of a model."""
+    from ..codegen.closed_text import ClosedForms
     from ..codegen.plain_text import write_plain
     from ..codegen.step_text import StepWriter
     from ..codegen.tape import build_program
@@ -157,6 +167,7 @@ def _encode(model: Model, key: str) -> tuple[dict[str, Any], dict[str, str]]:
         return [[q.id, q.unit, q.name, q.latex, q.submodel] for q in (model.quantities[i] for i in ids)]
 
     texts = {f"plain-{key}.py": write_plain(model, program.fixed)}
+    texts[f"closed-{key}.json"] = json.dumps(ClosedForms.of(model).to_dict())
     layouts = {}
     counts: dict[str, int] = {}
     for variant, (lanes, single) in VARIANTS.items():

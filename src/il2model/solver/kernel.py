@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache as memo
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ import numpy as np
 
 from ..display import notice
 from ..errors import unknown_name, warn_incomplete
-from . import cache, fast, plain
+from . import cache, closed, fast, plain
 from .blueprint import VARIANTS, Blueprint, load_blueprint
 from .problem import BatchResult, Floats, Problem, SolverOptions
 
@@ -40,6 +40,7 @@ class Kernel:
 
     blueprint: Blueprint
     _fast: dict[str, fast.FastKernel] = field(default_factory=dict)
+    _closed: dict[tuple[tuple[str, ...], tuple[str, ...]], closed.ClosedKernel] = field(default_factory=dict)
     _driver: fast.DriverText | None = None
     _fast_route: bool = True
     _told: bool = False
@@ -160,6 +161,45 @@ class Kernel:
             result: Floats = self.blueprint.plain_module().observables(states, inputs, parameters, constants)
         return result
 
+    def course(self, ids: Sequence[str], parameters: Floats, given: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Return observables over time, compiled; last digits differ from those of `observables`.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            Observables.
+        parameters : (..., parameter)
+        given : {name: (..., time)}
+            Courses of states and inputs, and `time`: days from day 0. A state that is not given follows
+            its untreated course, an input has its default.
+
+        Returns
+        -------
+        {id: (..., time)}
+            NaN for what needs a state that moves and has no closed form, or a time that is not given.
+        """
+        key = (tuple(ids), tuple(given))
+        if self._fast_route and key not in self._closed:
+            try:
+                self._closed[key] = closed.ClosedKernel.load(self.blueprint, *key)
+            except Exception as error:
+                self._fall_back(error)
+        if not self._fast_route:
+            return self.plain_course(ids, parameters, given)
+        return self._closed[key](parameters, given)
+
+    def plain_course(self, ids: Sequence[str], parameters: Floats, given: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Return what `course` does through the plain text."""
+        bp, constants = self.blueprint, self.constants(parameters)
+        shape = (*parameters.shape[:-1], np.shape(next(iter(given.values())))[-1])
+        states = self.untreated(parameters, constants, given.get("time", np.full(shape, np.nan)))
+        inputs = np.broadcast_to(bp.input_defaults, (*shape, len(bp.inputs))).copy()
+        for axis, array in ((bp.states, states), (bp.inputs, inputs)):
+            for id in set(given) & set(axis.ids):
+                array[..., axis.at(id)] = given[id]
+        seen = self.observables(states, inputs, parameters[..., None, :], constants[..., None, :])
+        return {id: seen[..., bp.observables.at(id)] for id in ids}
+
     def variant(self, name: str) -> fast.FastKernel | None:
         """Return a compiled variant, or None where the fast route cannot run (warns once)."""
         with self._lock:
@@ -174,12 +214,14 @@ class Kernel:
                     if not VARIANTS[name][1]:
                         self._driver = None
                 except Exception as error:
-                    self._fast_route = False
-                    warn_incomplete(
-                        f"The fast solver cannot run here ({type(error).__name__}: {error}); using the plain one."
-                    )
+                    self._fall_back(error)
                     return None
             return self._fast[name]
+
+    def _fall_back(self, error: Exception) -> None:
+        """Leave the fast route for good, and say so."""
+        self._fast_route = False
+        warn_incomplete(f"The fast solver cannot run here ({type(error).__name__}: {error}); using the plain one.")
 
     def solve(
         self, problem: Problem, options: SolverOptions, engine: str = "fast", variant: str = "batch"

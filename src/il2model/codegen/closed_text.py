@@ -1,0 +1,180 @@
+"""What needs no integration as LLVM text: observables along given or untreated courses.
+
+One tape holds the observables as functions of the states, and the states of untreated
+patients as functions of time. `write_closed` picks some observables and says which
+states, inputs and times are given; all that they do not need falls away.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .elementary import elementary_functions
+from .llvm_text import Text, function
+from .tape import Node, Op, Tape
+
+if TYPE_CHECKING:
+    from ..model.model import Model
+
+#: Times that are worked on together.
+LANES = 4
+
+
+@dataclass(frozen=True)
+class ClosedForms:
+    """The closed forms of a model on a tape.
+
+    Parameters
+    ----------
+    tape : Tape
+        Fixed leaves are the parameters; leaf `state` k is `names[k]`.
+    names : tuple of str
+        What can be given over time: states, inputs, and `time` in days.
+    otherwise : {name: node}
+        What each of them is where it is not given: a state its untreated course, an input its default;
+        NaN where there is no closed form.
+    observables : {id: node}
+    """
+
+    tape: Tape
+    names: tuple[str, ...]
+    otherwise: Mapping[str, Node]
+    observables: Mapping[str, Node]
+
+    @classmethod
+    def of(cls, model: Model) -> ClosedForms:
+        """Write the closed forms of a model to a tape."""
+        from ..model.language import TIME
+
+        tape, names = Tape(), (*model.states, *model.inputs, TIME.name)
+        leaves = {name: tape.put(Op("fixed", (), k)) for k, name in enumerate(model.parameters)}
+        for name, expr in model.constants.items():
+            leaves[name] = tape.lower(expr, leaves)
+        day = {TIME.name: tape.put(Op("state", (), names.index(TIME.name)))}
+        start = {s: tape.lower(e, leaves) for s, e in model.baseline.items()}
+        otherwise = {TIME.name: tape.const(math.nan)}
+        for s, course in model.untreated.items():
+            otherwise[s] = tape.const(math.nan) if course is None else tape.lower(course, leaves | start | day)
+        otherwise |= {i: tape.const(v) for i, v in zip(model.inputs, model.input_defaults, strict=True)}
+        leaves |= {name: tape.put(Op("state", (), k)) for k, name in enumerate(names)}
+        for name, expr in model.derived.items():
+            leaves[name] = tape.lower(expr, leaves)
+        return cls(tape, names, otherwise, {o: tape.lower(e, leaves) for o, e in model.observables.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        ops = [[op.name, op.args, op.value] for op in self.tape.ops]
+        return {"ops": ops, "names": self.names, "otherwise": self.otherwise, "observables": self.observables}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ClosedForms:
+        """Read what `to_dict` wrote."""
+        tape = Tape()
+        for name, args, value in data["ops"]:
+            tape.put(Op(name, tuple(args), value))
+        return cls(tape, tuple(data["names"]), data["otherwise"], data["observables"])
+
+    def needs(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Return the states, inputs and times that observables are functions of."""
+        reached = (self.tape.ops[n] for n in self.tape.reach(self.observables[i] for i in ids))
+        return tuple(self.names[k] for k in sorted(int(op.value) for op in reached if op.name == "state"))
+
+    def given(self, ids: Sequence[str], given: Sequence[str]) -> tuple[Tape, list[Node]]:
+        """Return a tape on which leaf `state` k is `given[k]` and nothing else moves, and the observables on it."""
+        tape, at = Tape(), dict[Node, Node]()
+        join = {"add": tape.add, "sub": tape.sub, "mul": tape.mul, "div": tape.div, "pow": tape.power}
+        results = [self.observables[i] for i in ids]
+        # the untreated course of a state was written before the state itself
+        for node in self.tape.reach([*results, *self.otherwise.values()]):
+            op = self.tape.ops[node]
+            if op.name == "state":
+                name = self.names[int(op.value)]
+                known = name in given
+                at[node] = tape.put(Op("state", (), given.index(name))) if known else at[self.otherwise[name]]
+            elif op.name in join:
+                at[node] = join[op.name](at[op.args[0]], at[op.args[1]])
+            else:
+                at[node] = tape.put(Op(op.name, tuple(at[a] for a in op.args), op.value))
+        return tape, [at[n] for n in results]
+
+
+def write_closed(forms: ClosedForms, ids: Sequence[str], given: Sequence[str], parameters: int) -> str:
+    """Return the text of `closed(p, x, out, subjects, blocks)`.
+
+    Arrays are p (subject, parameter), x (given, subject, time) and out (observable, subject, time);
+    of times there are `blocks` times `LANES`.
+    """
+    tape, results = forms.given(ids, given)
+    t = Text(LANES)
+    values: dict[Node, str] = {}
+    needed = tape.reach(results)
+    for node in needed:
+        if not tape.moving[node]:
+            _write(t, tape.ops[node], node, values, "")
+    i = t.op(f"mul i64 {t.begin_loop()}, {LANES}")
+    for node in needed:
+        if tape.moving[node]:
+            _write(t, tape.ops[node], node, values, i)
+    for k, node in enumerate(results):
+        t.store(values[node], "%out", _row(t, k, i))
+    t.end_loop("%blocks")
+    return "\n".join(
+        [
+            f"declare {t.type} @llvm.fma.{t.suffix}({t.type}, {t.type}, {t.type})",
+            elementary_functions(LANES, single=False),
+            function(t, "internal void @one(ptr noalias %p, ptr noalias %x, ptr noalias %out, i64 %rows, i64 %blocks)"),
+            _SUBJECTS.format(lanes=LANES, parameters=parameters),
+        ]
+    )
+
+
+def _row(t: Text, k: int, i: str) -> str:
+    """Return the offset of time i of course k."""
+    return t.op(f"add i64 {t.op(f'mul i64 %rows, {k}')}, {i}")
+
+
+def _write(t: Text, op: Op, node: Node, values: dict[Node, str], i: str) -> None:
+    """Write one term; powers and logarithms are those of the plain text, also where their base is not positive."""
+    a = [values[n] for n in op.args]
+    if op.name == "const":
+        values[node] = t.const(float(op.value))
+    elif op.name == "fixed":
+        values[node] = t.splat(t.op(f"load double, ptr {t.at('%p', int(op.value))}"))
+    elif op.name == "state":
+        values[node] = t.load("%x", _row(t, int(op.value), i))
+    elif op.name == "pow":
+        power = t.call("vexp", t.mul(a[1], t.call("vlog", a[0])))
+        values[node] = t.choose("ogt", a[0], t.const(0.0), power, t.const(0.0))
+    elif op.name == "log":
+        none = t.choose("oeq", a[0], t.const(0.0), t.const(-math.inf), t.const(math.nan))
+        values[node] = t.choose("ogt", a[0], t.const(0.0), t.call("vlog", a[0]), none)
+    elif op.name == "exp":
+        values[node] = t.call("vexp", a[0])
+    else:
+        values[node] = t.binary("f" + op.name, *a)
+
+
+_SUBJECTS = """
+define void @closed(ptr noalias %p, ptr noalias %x, ptr noalias %out, i64 %subjects, i64 %blocks) {{
+entry:
+  %width = mul i64 %blocks, {lanes}
+  %rows = mul i64 %subjects, %width
+  br label %loop
+loop:
+  %s = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %a = mul i64 %s, {parameters}
+  %b = mul i64 %s, %width
+  %ps = getelementptr inbounds double, ptr %p, i64 %a
+  %xs = getelementptr inbounds double, ptr %x, i64 %b
+  %os = getelementptr inbounds double, ptr %out, i64 %b
+  call void @one(ptr %ps, ptr %xs, ptr %os, i64 %rows, i64 %blocks)
+  %next = add nuw nsw i64 %s, 1
+  %more = icmp ult i64 %next, %subjects
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}}
+"""

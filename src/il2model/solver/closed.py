@@ -1,0 +1,63 @@
+"""Observables along given or untreated courses, compiled: many times as fast as the plain text through NumPy.
+
+Their last digits differ from NumPy's, which other exponentials and logarithms make.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..codegen.closed_text import LANES, write_closed
+from . import cache, machine
+from .blueprint import Blueprint
+from .problem import Floats
+
+
+@dataclass(frozen=True)
+class ClosedKernel:
+    """Some observables, compiled for what is given over time."""
+
+    ids: tuple[str, ...]
+    given: tuple[str, ...]
+    parameters: int
+    function: Callable[[int, int, int, int, int], None]
+
+    @classmethod
+    def load(cls, blueprint: Blueprint, ids: Sequence[str], given: Sequence[str]) -> ClosedKernel:
+        """Compile them, or load what an earlier process compiled."""
+        n = len(blueprint.parameters)
+        name = machine.object_name(f"closed-{blueprint.key}", cache.text_hash(*ids, "given", *given))
+        data = cache.read(name)
+        if data is None:
+            data = machine.compile_text(write_closed(blueprint.closed_forms, ids, given, n))
+            cache.write(name, data)
+        address = machine.load_object(data, ("closed",))["closed"]
+        pointer, whole = ctypes.c_void_p, ctypes.c_int64
+        return cls(tuple(ids), tuple(given), n, ctypes.CFUNCTYPE(None, *[pointer] * 3, whole, whole)(address))
+
+    def __call__(self, parameters: Floats, courses: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Return {id: (..., time)} of parameters (..., parameter) and what is given, each (..., time)."""
+        rows = np.ascontiguousarray(parameters, dtype=np.float64).reshape(-1, self.parameters)
+        times = np.shape(courses[self.given[0]])[-1]
+        shape, blocks = (*parameters.shape[:-1], times), -(-times // LANES)
+        if len(rows) == 0 or times == 0:
+            return {id: np.empty(shape) for id in self.ids}
+        x = _aligned(len(self.given), len(rows), blocks * LANES)
+        out = _aligned(len(self.ids), len(rows), blocks * LANES)
+        for k, name in enumerate(self.given):
+            x[k, :, :times] = np.broadcast_to(courses[name], shape).reshape(-1, times)
+        x[:, :, times:] = x[:, :, times - 1 : times]
+        self.function(rows.ctypes.data, x.ctypes.data, out.ctypes.data, len(rows), blocks)
+        return {id: out[k, :, :times].reshape(shape) for k, id in enumerate(self.ids)}
+
+
+def _aligned(*shape: int) -> Floats:
+    """Return an array that begins where a register's worth of numbers may."""
+    size = int(np.prod(shape))
+    raw = np.empty(size + LANES)
+    shift = -raw.ctypes.data % (8 * LANES) // 8
+    return raw[shift : shift + size].reshape(shape)
