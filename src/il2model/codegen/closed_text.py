@@ -50,14 +50,15 @@ class ClosedForms:
         from ..model.language import TIME
 
         tape, names = Tape(), (*model.states, *model.inputs, TIME.name)
+        unknown = tape.const(math.nan)
         leaves = {name: tape.put(Op("fixed", (), k)) for k, name in enumerate(model.parameters)}
         for name, expr in model.constants.items():
             leaves[name] = tape.lower(expr, leaves)
         day = {TIME.name: tape.put(Op("state", (), names.index(TIME.name)))}
         start = {s: tape.lower(e, leaves) for s, e in model.baseline.items()}
-        otherwise = {TIME.name: tape.const(math.nan)}
+        otherwise = {TIME.name: unknown}
         for s, course in model.untreated.items():
-            otherwise[s] = tape.const(math.nan) if course is None else tape.lower(course, leaves | start | day)
+            otherwise[s] = unknown if course is None else tape.lower(course, leaves | start | day)
         otherwise |= {i: tape.const(v) for i, v in zip(model.inputs, model.input_defaults, strict=True)}
         leaves |= {name: tape.put(Op("state", (), k)) for k, name in enumerate(names)}
         for name, expr in model.derived.items():
@@ -87,7 +88,7 @@ class ClosedForms:
         tape, at = Tape(), dict[Node, Node]()
         join = {"add": tape.add, "sub": tape.sub, "mul": tape.mul, "div": tape.div, "pow": tape.power}
         results = [self.observables[i] for i in ids]
-        # the untreated course of a state was written before the state itself
+        # what a leaf is otherwise was written before the leaf
         for node in self.tape.reach([*results, *self.otherwise.values()]):
             op = self.tape.ops[node]
             if op.name == "state":

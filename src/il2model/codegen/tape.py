@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import sympy as sp
-
 from ..errors import ModelError
 
 if TYPE_CHECKING:
+    import sympy as sp
+
     from ..model.model import Model
 
 Node = int
@@ -156,6 +156,8 @@ class Tape:
             if expr.exp.is_Number and expr.exp < 0:
                 return self.div(self.const(1.0), self.lower(expr.base ** (-expr.exp), leaves))
             return self.power(self.lower(expr.base, leaves), self.lower(expr.exp, leaves))
+        import sympy as sp  # a tape that is read back needs no symbols
+
         if isinstance(expr, sp.exp):
             return self.exp(self.lower(expr.args[0], leaves))
         if isinstance(expr, sp.log):

@@ -11,6 +11,8 @@ from il2model.calibration.problem import PARAMETERS, Problem
 from il2model.solver.kernel import Kernel
 
 STAGES = tuple(PARAMETERS)
+#: The plain text must not take the place of what is tested.
+pytestmark = pytest.mark.filterwarnings("error::il2model.IncompleteWarning")
 
 
 @cache
