@@ -30,11 +30,10 @@ class ClosedKernel:
     def load(cls, blueprint: Blueprint, ids: Sequence[str], given: Sequence[str]) -> ClosedKernel:
         """Compile them, or load what an earlier process compiled."""
         n = len(blueprint.parameters)
-        name = machine.object_name(f"closed-{blueprint.key}", cache.text_hash(*ids, "given", *given))
-        data = cache.read(name)
-        if data is None:
-            data = machine.compile_text(write_closed(blueprint.closed_forms, ids, given, n))
-            cache.write(name, data)
+        key = cache.text_hash(*ids, "given", *given)
+        data = machine.compiled(
+            f"closed-{blueprint.key}", key, lambda: write_closed(blueprint.closed_forms, ids, given, n)
+        )
         address = machine.load_object(data, ("closed",))["closed"]
         pointer, whole = ctypes.c_void_p, ctypes.c_int64
         return cls(tuple(ids), tuple(given), n, ctypes.CFUNCTYPE(None, *[pointer] * 3, whole, whole)(address))

@@ -74,16 +74,6 @@ class DriverText:
         return data.decode()
 
 
-def _compiled(stem: str, key: str, text: Callable[[], str]) -> bytes:
-    """Return an object file, compiled if the cache lacks it."""
-    name = machine.object_name(stem, key)
-    data = cache.read(name)
-    if data is None:
-        data = machine.compile_text(text())
-        cache.write(name, data)
-    return data
-
-
 def is_warm(blueprint_key: str, variant: str) -> bool:
     """Tell whether nothing has to be compiled."""
     _lanes, single = VARIANTS[variant]
@@ -133,10 +123,10 @@ class FastKernel:
         """Compile or load a variant; `text` is a driver that is already under way."""
         _, single = VARIANTS[variant]
         stem = f"step-{blueprint.key}-{variant}"
-        step = _compiled(stem, blueprint.key, lambda: blueprint.step_text(variant))
+        step = machine.compiled(stem, blueprint.key, lambda: blueprint.step_text(variant))
         addresses = machine.load_object(step, _NAMES)
         waiting = text if text is not None and text.single == single else None
-        data = _compiled(driver_key(single), "", lambda: (waiting or DriverText(single)).text())
+        data = machine.compiled(driver_key(single), "", lambda: (waiting or DriverText(single)).text())
         where = machine.load_object(data, ("drive",))["drive"]
         return cls(blueprint, variant, addresses, _prototype()(where))
 

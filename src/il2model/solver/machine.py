@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -78,3 +79,13 @@ def load_object(data: bytes, names: tuple[str, ...]) -> dict[str, int]:
 def object_name(stem: str, text_key: str) -> str:
     """Return the file name of an object: what made it and what it runs on."""
     return f"{stem}-{store.text_hash(text_key, *host())}.o"
+
+
+def compiled(stem: str, key: str, text: Callable[[], str]) -> bytes:
+    """Return an object file, compiled if the cache lacks it."""
+    name = object_name(stem, key)
+    data = store.read(name)
+    if data is None:
+        data = compile_text(text())
+        store.write(name, data)
+    return data
