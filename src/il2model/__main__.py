@@ -8,8 +8,13 @@ import gc
 def main() -> int:
     """Run the command line as a process of its own; return the exit code."""
     gc.disable()  # nothing is freed while modules load: 25 ms of a start; on again before a verb runs
-    from .cli.main import main as run
+    from .cli.stopping import listen, stopped
 
+    listen()
+    try:
+        from .cli.main import main as run
+    except KeyboardInterrupt as stop:
+        return stopped(stop)
     return run()
 
 

@@ -217,9 +217,9 @@ def crew(options: RunOptions) -> Iterator[RunOptions]:
 
 
 def _terminate(own: object) -> None:
-    """End worker processes: a task may take minutes, nobody waits for it."""
-    for process in list((getattr(own, "_processes", None) or {}).values()):
-        process.terminate()
+    """End worker processes."""
+    if isinstance(own, ProcessPoolExecutor):
+        own._mp_context.terminate()  # type: ignore[attr-defined]  # the context that we gave it
 
 
 def _is_done(future: Any) -> bool:
@@ -227,24 +227,6 @@ def _is_done(future: Any) -> bool:
 
 
 def _processes(workers: int) -> ProcessPoolExecutor:
-    from multiprocessing import get_context
+    from .workers import begin, context
 
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker)
-
-
-def _begin_worker() -> None:
-    """Prepare a worker process: interrupts are its parent's affair, one thread of linear algebra, no life after it."""
-    import multiprocessing
-    import signal
-    import threading
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of this process: the cores belong to the workers
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def watch() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=watch, daemon=True).start()
+    return ProcessPoolExecutor(workers, mp_context=context(), initializer=begin)

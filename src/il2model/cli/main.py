@@ -1,4 +1,4 @@
-"""Entry point of the command line. Exit codes: 0 done, 1 a run failed, 2 bad input, 130 interrupted.
+"""Entry point of the command line. Exit codes: 0 done, 1 a run failed, 2 bad input, 130 interrupted, 143 terminated.
 
 Verbs are imported when they are used: `il2model --help` loads none of them.
 """
@@ -19,6 +19,7 @@ from cyclopts.exceptions import CoercionError, MissingArgumentError, RepeatArgum
 
 from .._version import __version__
 from ..errors import Il2modelError, InputError, SimulationError, unknown_name
+from .stopping import stopped
 
 DESCRIPTION = "Low-dose interleukin-2 in ALS: from dose to Treg to survival. Research use only; no clinical advice."
 #: Verbs by group: the module that holds each, and a line for the list of verbs.
@@ -160,9 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        print("il2model: stopped.", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        return stopped(stop)
 
 
 if __name__ == "__main__":
