@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from .display import Progress, log, shown
 from .errors import InputError, SimulationError
+from .workers import Context, begin, context
 
 __all__ = ["Executor", "Future", "Progress", "RunOptions", "crew", "log", "ordered", "pool", "shown", "worked"]
 
@@ -218,8 +219,9 @@ def crew(options: RunOptions) -> Iterator[RunOptions]:
 
 def _terminate(own: object) -> None:
     """End worker processes."""
-    if isinstance(own, ProcessPoolExecutor):
-        own._mp_context.terminate()  # type: ignore[attr-defined]  # the context that we gave it
+    crew = getattr(own, "_mp_context", None)
+    if isinstance(crew, Context):
+        crew.terminate()
 
 
 def _is_done(future: Any) -> bool:
@@ -227,6 +229,4 @@ def _is_done(future: Any) -> bool:
 
 
 def _processes(workers: int) -> ProcessPoolExecutor:
-    from .workers import begin, context
-
     return ProcessPoolExecutor(workers, mp_context=context(), initializer=begin)
