@@ -126,12 +126,11 @@ def arms(
         table = {**table, "hazard_reference": base * trait.hazard_factor}
     typical = simulator.rows(table)
     responses = _responses(simulator, regimen or Regimen.named(REFERENCE), typical, trait)
-    people = candidates(simulator, table)
     return [
         None
-        if response is None or len(people[k % len(people)].rows) == 0
-        else _patients(simulator, _capped(people[k % len(people)], trait), typical[k], response, trait)
-        for k, response in enumerate(responses)
+        if response is None or len(people.rows) == 0
+        else _patients(simulator, _capped(people, trait), one, response, trait)
+        for people, one, response in zip(candidates(simulator, table), typical, responses, strict=True)
     ]
 
 
@@ -211,7 +210,7 @@ def full_cohort(simulator: Simulator, table: Mapping[str, Floats], *, il2_spread
 
     With `il2_spread` patients also differ in Treg share, clearance and division.
     """
-    c = candidates(simulator, table)[0]
+    c = next(candidates(simulator, table))
     rows = c.rows.copy()
     if il2_spread:
         patients = Patients(simulator.kernel, simulator.parameters, IL2_SPREAD)

@@ -97,14 +97,13 @@ class Patients:
             given = table.get(id)
             return np.full((sets, 1), self.parameters[id]) if given is None else np.asarray(given, float)[:, None]
 
-        rows = np.empty((sets, len(u), len(self.axis)))
-        for k, item in enumerate(self.axis):
-            rows[:, :, k] = value(item.id) * factor(self.parameters.record(item.id).unit, item.unit)
+        typical = [value(i.id) * factor(self.parameters.record(i.id).unit, i.unit) for i in self.axis]
+        rows = np.repeat(np.stack(typical, axis=-1), len(u), axis=1)
         anchor = ndtri(u[:, 0])[None, :]
         for k, id in enumerate(self.ids):
             record = self.parameters.record(id)
             assert record.spread is not None
-            q = np.broadcast_to(u[None, :, k], (sets, len(u)))
+            q = u[None, :, k]
             if id in CORRELATED and self.ids[0] == ANCHOR:
                 r = value(CORRELATED[id])
                 q = ndtr(r * anchor + np.sqrt(1 - r * r) * ndtri(q))
@@ -134,11 +133,10 @@ class Patients:
         """Return the q-quantile among patients around `centre`, in the unit of the record."""
         from scipy.special import ndtri
 
-        low, high = np.full(q.shape, -np.inf), np.full(q.shape, np.inf)
-        if id in self.kernel.blueprint.limited:
-            low, high = (x / scale for x in self.kernel.limits(id, rows))
+        limited = id in self.kernel.blueprint.limited
+        low, high = (x / scale for x in self.kernel.limits(id, rows)) if limited else (-np.inf, np.inf)
         if spread.kind == "uniform":
-            return quantile(spread, q, low, high)
+            return quantile(spread, q, np.asarray(low), np.asarray(high))
         sd = numbers["sd"] if "sd" in numbers else spread["sd"]
         # on the scale of the normal law, cut to the limits
         if spread.kind == "lognormal":
@@ -184,7 +182,7 @@ class Patients:
         return {id: observed[..., k.blueprint.observables.at(id)] for id in ids}
 
 
-def _cut_normal(centre: Floats, sd: Floats | float, q: Floats, low: Floats, high: Floats) -> Floats:
+def _cut_normal(centre: Floats, sd: Floats | float, q: Floats, low: Floats | float, high: Floats | float) -> Floats:
     from scipy.special import ndtr, ndtri
 
     a, b = ndtr((low - centre) / sd), ndtr((high - centre) / sd)
