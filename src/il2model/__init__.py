@@ -12,8 +12,8 @@ from ._version import __version__
 
 #: Public names and where they live; each is imported when first used.
 _HOMES = {
-    "Agent": "trials.design",
-    "Arm": "trials.design",
+    "Agent": "trials.arm",
+    "Arm": "trials.arm",
     "Cohort": "population.cohort",
     "Dose": "dosing.regimen",
     "Posterior": "uncertainty.posterior",
@@ -35,7 +35,7 @@ _HOMES = {
     "TrialResult": "trials.result",
     "UnitError": "errors",
     "UnknownNameError": "errors",
-    "Visit": "trials.design",
+    "Visit": "trials.arm",
     "calibrate": "calibration.fit",
     "load_parameters": "parameters",
     "load_targets": "calibration.targets",
@@ -75,10 +75,10 @@ if TYPE_CHECKING:
     from .simulation.solution import Solution as Solution
     from .solver.problem import SolverOptions as SolverOptions
     from .solver.problem import Status as Status
-    from .trials.design import Agent as Agent
-    from .trials.design import Arm as Arm
+    from .trials.arm import Agent as Agent
+    from .trials.arm import Arm as Arm
+    from .trials.arm import Visit as Visit
     from .trials.design import TrialDesign as TrialDesign
-    from .trials.design import Visit as Visit
     from .trials.result import TrialResult as TrialResult
     from .trials.run import run_trial as run_trial
     from .trials.trial import Trial as Trial

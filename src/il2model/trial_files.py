@@ -17,7 +17,7 @@ from typing import Any
 from .clock import on_clock
 from .errors import InputError, unknown_name
 from .resources import data_dir
-from .units import factor, normalise, parse_unit
+from .units import factor, normalise, parse_unit, to_finite
 
 Row = Mapping[str, Any]
 #: The trial whose population, follow-up and strata are the defaults where a design names none.
@@ -61,6 +61,9 @@ ROWS: Mapping[str, tuple[str, frozenset[str], tuple[str, ...]]] = {
 }
 #: Fields of a course: one of several that follow each other in an arm.
 COURSE = frozenset(_DOSING)
+#: Fields that hold words.
+_TEXTS = _ORIGIN | {"unit", "name", "number", "text", "cohort", "regimen", "route", "analysis", "meaning"}
+_TEXTS |= {"endpoint", "arm", "stage", "use", "drift", "noise", "spread_status"}
 _WORDS = ("trial", "title", "citation", "stage")
 _FEW = {"1", "percent", "day", "week", "month", "year", "pg/mL", "point", "h", "IU/mL", "IU*h/mL", "1/point"}
 _FEW |= {"point/month", "percent/month"}
@@ -114,8 +117,10 @@ class TrialFile:
             if "value" not in row:
                 raise InputError("it has no 'value'")
             values = row["value"] if isinstance(row["value"], list) else [row["value"]]
+            if not values:
+                raise InputError("its 'value' is empty")
             scale = factor(str(row.get("unit", unit)), unit)
-            return tuple(float(v) * scale for v in values)
+            return tuple(to_finite(v, "value") * scale for v in values)
 
     @contextmanager
     def place(self, kind: str, id: str = "") -> Iterator[None]:
@@ -187,8 +192,8 @@ def _folder() -> Path:
 def _read(path: Path, modified: int, size: int) -> TrialFile:
     """Read a file, once for each state of the disk."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path.name} is not valid TOML: {error}.") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
@@ -215,9 +220,11 @@ def _check(row: object, fields: frozenset[str], needed: tuple[str, ...]) -> None
     """Refuse a row with a field that does not exist or without one that it needs."""
     if not isinstance(row, dict):
         raise InputError("it is not a table of fields")
-    for key in row:
+    for key, value in row.items():
         if key not in fields:
             raise unknown_name("field", key, sorted(fields))
+        if key in _TEXTS and not isinstance(value, str):
+            raise InputError(f"{key} is {value!r}; it must be a text")
     for key in needed:
         if key not in row:
             raise InputError(f"it has no {key!r}")

@@ -168,7 +168,10 @@ def to_float(value: float | int | str, unit: str, *, what: str = "value") -> flo
         If the text is not a number with a unit, or its unit does not fit.
     """
     if isinstance(value, str):
-        number, given = split_quantity(value)
+        try:
+            number, given = split_quantity(value)
+        except UnitError as error:
+            raise UnitError(f"{what}: {error}") from None
         if given:
             try:
                 number *= factor(given, unit)

@@ -156,7 +156,7 @@ def test_the_grid_of_long_courses_meets_the_doses():
 
 
 def test_trials_and_studies_have_their_days_in_order_and_once():
-    from il2model.trials.design import Visit
+    from il2model.trials.arm import Visit
 
     design = il2.TrialDesign.named("mirocals")
     days = [v.day for v in design.visits]

@@ -17,6 +17,9 @@ from .output import write_table
 from .running import run_long
 from .verb import verb
 
+#: Cycles of the regimen that --amount asks for, where it does not say: those of the reference trial.
+_CYCLES = 19
+
 
 @verb(
     power_study,
@@ -34,7 +37,7 @@ def power(
     *,
     design: str = "mirocals",
     amount: float | str | None = None,
-    cycles: int = 19,
+    cycles: int | None = None,
     follow_up: float | None = None,
     enrich: Literal["csf_pnfh"] = "csf_pnfh",
     dask: str | None = None,
@@ -51,6 +54,8 @@ def power(
         Its first treated arm is compared with the control; il2model trials lists them.
     amount : DOSE
         Another regimen for the treated arm, such as '2 MIU'.
+    cycles : N
+        Number of its cycles (default 19).
     follow_up : DAYS
         End of the trial, instead of the design's.
     enrich
@@ -68,10 +73,10 @@ def power(
     """
     plan = TrialDesign.named(design)
     if amount is not None:
-        regimen = cyclic(amount, cycles=cycles)
+        regimen = cyclic(amount, cycles=_CYCLES if cycles is None else cycles)
         plan = plan.replace(arms=(plan.control, replace(plan.arms[1], name="IL-2", regimen=regimen)))
-    elif cyclic.keywords:
-        raise InputError(f"--{next(iter(cyclic.keywords))} goes with --amount, which is not given.")
+    elif cyclic.keywords or cycles is not None:
+        raise InputError(f"--{next(iter(cyclic.keywords), 'cycles')} goes with --amount, which is not given.")
     if follow_up is not None:
         kept = tuple(v for v in plan.visits if v.day <= follow_up)
         plan = plan.replace(follow_up=follow_up, visits=kept)

@@ -128,6 +128,8 @@ def _range(text: str, what: str) -> tuple[float, float] | None:
 
 
 def _path(text: str, what: str) -> Path:
+    if "\0" in text or not text:
+        raise InputError(f"{what} is {text!r}, which names no file.")
     return Path(text)
 
 

@@ -30,8 +30,8 @@ class Plan:
 
 def whole(value: float, what: str) -> int:
     """Return a whole number, at least 1."""
-    if value != int(value) or value < 1:
-        raise InputError(f"{what} is {value:g}; it must be a whole number, at least 1.")
+    if isinstance(value, bool) or not 1 <= value <= _MOST or value != int(value):
+        raise InputError(f"{what} is {value:g}; it must be a whole number, at least 1 and at most {_MOST}.")
     return int(value)
 
 

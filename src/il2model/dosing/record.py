@@ -134,11 +134,9 @@ def _dose(table: Table, k: int, time: float, evid: int, addl: int, ii: float) ->
     if addl and ii <= 0:
         raise InputError(f"{place}: addl needs an interval ii above zero.")
     duration = _duration(table, k, amount)
-    per_m2 = _code(table, k, "per_m2", range(2))
+    per_m2, route = _code(table, k, "per_m2", range(2)), _route(table, k)
     try:
-        return Dose(
-            time, amount, _route(table, k), duration, bool(per_m2), reset=evid == 4, ss=ss, ii=ii if ss else 0.0
-        )
+        return Dose(time, amount, route, duration, bool(per_m2), reset=evid == 4, ss=ss, ii=ii if ss else 0.0)
     except InputError as error:
         raise InputError(f"{place}: {error}") from None
 

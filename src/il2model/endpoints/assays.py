@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError, unknown_name
+from ..units import to_finite
 
 Floats = NDArray[np.float64]
 #: 'sd' in the observable's unit, or 'cv' relative to the value; and its size.
@@ -33,11 +34,12 @@ def check_assays(assays: Mapping[str, AssayError]) -> None:
     ------
     UnknownNameError, InputError
     """
-    for id, (kind, size) in assays.items():
+    for id, given in assays.items():
         if id not in ASSAYS:
-            raise unknown_name("measured observable", id, ASSAYS)
-        if kind not in ("sd", "cv") or not 0 <= size < 100:
-            raise InputError(f"The assay error of {id} is ('sd' or 'cv', a size from 0); got ({kind!r}, {size}).")
+            raise unknown_name("measured observable", str(id), ASSAYS)
+        pair = isinstance(given, tuple | list) and len(given) == 2 and given[0] in ("sd", "cv")
+        if not pair or not 0 <= to_finite(given[1], f"the assay error of {id}") < 100:
+            raise InputError(f"The assay error of {id} is ('sd' or 'cv', a size from 0); got {given!r}.")
 
 
 def measure(truth: Floats, error: AssayError, noise: Floats) -> Floats:

@@ -13,6 +13,7 @@ from ..endpoints.registry import CONTRASTS
 from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel, kernel_of
+from ..solver.problem import SolverOptions
 from ..trial_files import REFERENCE
 from ..units import to_whole
 from .outputs import Output, is_series, resolve, visits
@@ -52,6 +53,7 @@ class Question:
         put = object.__setattr__  # sequences become tuples, so that equal questions are equal
         put(self, "outputs", (self.outputs,) if isinstance(self.outputs, str) else tuple(self.outputs))
         put(self, "times", tuple(sorted({day_of(t, "a time") for t in self.times})))
+        put(self, "rtol", SolverOptions(rtol=self.rtol).rtol)
         put(self, "patients", to_whole(self.patients, "patients", 2, 1_000_000))
         if self.parameters is not None:
             put(self, "parameters", (self.parameters,) if isinstance(self.parameters, str) else tuple(self.parameters))

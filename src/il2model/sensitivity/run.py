@@ -16,6 +16,7 @@ from ..manifest import manifest, peak_memory
 from ..runs import Executor, Progress, RunOptions, ordered
 from ..solver.problem import Floats
 from ..store import BlockStore
+from ..units import to_float, to_whole
 from .blocks import Block, Collected, open_store, patients_left_out, store_rows, stored_part
 from .estimate import check_policy, estimate
 from .evaluate import Rows, evaluate
@@ -144,6 +145,7 @@ def run_to_width(
     """
     if not study.how.nested:
         raise InputError(f"The precision stop serves sobol, whose designs are nested; {study.method} is not.")
+    width, most = to_float(width, "1", what="width"), to_whole(most, "most", 2, 2**22)
     if not 0 < width < 1:
         raise InputError(f"The width is {width}; it must lie between 0 and 1.")
     while True:
@@ -151,7 +153,8 @@ def run_to_width(
             study, policy=policy, folder=folder, resume=resume, workers=workers, executor=executor, progress=progress
         )
         half = result.main()[2]
-        if half is None or np.isnan(half).all() or np.nanmax(half) <= width or study.n >= most:
+        open_ = np.zeros(0) if half is None else half[:, ~result.masked]  # nothing makes an output vary that does not
+        if not (open_ > width).any() or study.n >= most:
             return result
         study, resume = study.replace(n=2 * study.n), True
 

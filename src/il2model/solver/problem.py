@@ -10,6 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from ..units import to_float, to_whole
+
+#: Steps that a counter of the driver holds.
+_MOST_STEPS = 2**31 - 1
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -77,12 +81,16 @@ class SolverOptions:
     growth_limit: float = 1e6
 
     def __post_init__(self) -> None:
+        for name in ("rtol", "atol", "h_first", "h_min", "h_max", "growth_limit"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, to_float(getattr(self, name), "1", what=name))
+        object.__setattr__(self, "max_steps", to_whole(self.max_steps, "max_steps", 1, _MOST_STEPS))
         if not 1e-13 <= self.rtol <= 0.1:
             raise InputError(f"rtol is {self.rtol}; it must lie between 1e-13 and 0.1.")
         if self.atol is not None and not 0 < self.atol <= 0.1:
             raise InputError(f"atol is {self.atol}; it must lie between 0 and 0.1.")
-        if self.max_steps < 1:
-            raise InputError(f"max_steps is {self.max_steps}; it must be at least 1.")
+        if not self.growth_limit > 1:
+            raise InputError(f"growth_limit is {self.growth_limit}; it must be above 1, the size of a state.")
         if not 0 < self.h_min <= self.h_first or not self.h_max > self.h_min:
             raise InputError("The steps must obey 0 < h_min <= h_first and h_min < h_max.")
 

@@ -1,6 +1,7 @@
 """Trials: published ones as data, virtual ones by design, patients and analysis."""
 
-from .design import Agent, Arm, TrialDesign, Visit
+from .arm import Agent, Arm, Visit
+from .design import TrialDesign
 from .result import TrialResult
 from .run import run_trial
 

@@ -3,104 +3,31 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as _replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from ..clock import day_of
-from ..dosing.regimen import Regimen
 from ..endpoints.assays import ASSAYS, AssayError, check_assays
 from ..errors import InputError, unknown_name
 from ..notebook import table
 from ..trial_files import REFERENCE, reference_cuts
+from ..units import to_finite, to_float
 from ..values import Portable
+from .arm import Arm, Visit
 from .trial import Trial
 
-#: Processes that a second agent may multiply from day 0: none of them moves the untreated state.
-PROCESSES: Mapping[str, str] = {
-    "motor_unit_loss_rate": "loss of motor units",
-    "hazard_reference": "hazard of death at equal function",
-    "hazard_inflammation": "effect of inflammation on the hazard",
-    "effector_damage": "damage by activated CD8",
-    "ccl2_recruitment": "recruitment of microglia by CCL2",
-    "debris_activation": "activation of microglia by debris",
-}
+_OF = {"arms": " of Arm", "visits": " of Visit"}
 
 
-@dataclass(frozen=True)
-class Agent:
-    """A second agent: it multiplies a named process from day 0 on.
-
-    Parameters
-    ----------
-    process : str
-        One of `PROCESSES`.
-    factor : float
-        0.8 slows the process by a fifth.
-    """
-
-    process: str
-    factor: float
-
-    def __post_init__(self) -> None:
-        if self.process not in PROCESSES:
-            raise unknown_name("process", self.process, PROCESSES)
-        if not (np.isfinite(self.factor) and self.factor >= 0):
-            raise InputError(f"The factor of {self.process} is {self.factor}; it must be zero or more.")
-
-
-@dataclass(frozen=True)
-class Arm:
-    """An arm: a regimen for so many patients.
-
-    Parameters
-    ----------
-    name : str
-    regimen : Regimen
-        `regimen.delay(180)` starts it later; `regimen.until(365)` stops it.
-    size : int
-        Patients randomised to it.
-    adherence : float
-        Probability that a planned dose is given.
-    agent : Agent, optional
-    """
-
-    name: str
-    regimen: Regimen
-    size: int
-    adherence: float = 1.0
-    agent: Agent | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.regimen, Regimen):
-            raise InputError(f"The arm {self.name!r} needs a regimen, such as Regimen.named({REFERENCE!r}).")
-        if self.size != int(self.size) or self.size < 2:
-            raise InputError(f"The arm {self.name!r} has {self.size} patients; an arm needs at least 2.")
-        if not 0 < self.adherence <= 1:
-            raise InputError(f"The adherence of {self.name!r} is {self.adherence}; it lies above 0 and at most 1.")
-
-
-@dataclass(frozen=True)
-class Visit:
-    """A visit on a day, within a window of so many days to either side.
-
-    The window moves the day that enters slopes; what is measured is that of the planned day.
-    """
-
-    day: float
-    window: float = 0.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "day", day_of(self.day, "the day of a visit"))
-        if self.day < 0:
-            raise InputError(f"A visit lies on day {self.day:g}; days count from 0, the first dose.")
-        if not 0 <= self.window < 60:
-            raise InputError(f"The window of the visit on day {self.day:g} is {self.window}; it is 0 to 60 days.")
+def _range(what: str, given: object) -> tuple[float, float]:
+    """Return two numbers, from and to; the second may be infinite."""
+    if not isinstance(given, Sequence) or len(given) != 2:
+        raise InputError(f"{what} is {given!r}; it must be (low, high), in pg/mL.")
+    return to_float(given[0], "pg/mL", what=what), to_float(given[1], "pg/mL", what=what)
 
 
 @dataclass(frozen=True, repr=False)
@@ -150,16 +77,24 @@ class TrialDesign(Portable):
     trial: Trial | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.assays, Mapping):
+            raise InputError(f"assays is {self.assays!r}; it must map observables to ('sd' or 'cv', size).")
         object.__setattr__(self, "assays", MappingProxyType(dict(self.assays)))
         self._check_arms()
         self._put_days()
         self._check_days()
         self._check_patients()
         check_assays(self.assays)
+        object.__setattr__(self, "alpha", to_finite(self.alpha, "alpha"))
         if not 0 < self.alpha < 1:
             raise InputError(f"alpha is {self.alpha}; it must lie between 0 and 1.")
 
     def _check_arms(self) -> None:
+        for part, kind in (("arms", Arm), ("visits", Visit), ("looks", object)):
+            given = getattr(self, part)
+            if isinstance(given, str) or not isinstance(given, Sequence) or not all(isinstance(x, kind) for x in given):
+                raise InputError(f"{part} of {self.name!r} is {given!r}; it must be a tuple{_OF.get(part, '')}.")
+            object.__setattr__(self, part, tuple(given))
         if len(self.arms) < 2:
             raise InputError(f"The trial {self.name!r} needs a control and at least one other arm.")
         names = [a.name for a in self.arms]
@@ -189,6 +124,10 @@ class TrialDesign(Portable):
                 raise InputError(f"The look on day {look:g} must lie within the follow-up of {self.follow_up:g} days.")
 
     def _check_patients(self) -> None:
+        put = object.__setattr__
+        put(self, "cuts", _range("cuts", self.cuts))
+        put(self, "enrich", None if self.enrich is None else _range("enrich", self.enrich))
+        put(self, "dropout", to_finite(self.dropout, "dropout"))
         if self.enrich is not None and not 0 <= self.enrich[0] < self.enrich[1]:
             low, high = self.enrich
             raise InputError(f"The range of CSF pNFH is {low:g} to {high:g}; the first must be smaller.")
@@ -265,10 +204,15 @@ class TrialDesign(Portable):
                 f"The trial {published.id!r} cannot be simulated: its file names no follow_up, or fewer than two arms "
                 f"with a size; {known} can."
             )
-        arms = tuple(Arm(name, published.arms[name], size) for name, size in published.sizes.items())
-        visits = tuple(Visit(day, published.window) for day in published.visits)
         cuts = published.cuts or reference_cuts()
-        return cls(published.id, arms, published.follow_up, visits, cohort=published.cohort, cuts=cuts, trial=published)
+        try:
+            arms = tuple(Arm(name, published.arms[name], size) for name, size in published.sizes.items())
+            visits = tuple(Visit(day, published.window) for day in published.visits)
+            return cls(
+                published.id, arms, published.follow_up, visits, cohort=published.cohort, cuts=cuts, trial=published
+            )
+        except InputError as error:
+            raise InputError(f"{Path(published.path).name}: {error}") from None
 
     @classmethod
     def named(cls, name: str | Path) -> TrialDesign:

@@ -16,7 +16,8 @@ from ..runs import RunOptions
 from ..simulation.cohort import Task, solve_cohort
 from ..solver.problem import Floats, Ints, SolverOptions
 from ..streams import keyed_uniforms
-from .design import PROCESSES, Arm, TrialDesign
+from .arm import PROCESSES, Arm
+from .design import TrialDesign
 
 #: Days between the points of a survival curve.
 STEP = 8.0

@@ -12,6 +12,7 @@ from ..dosing.regimen import Regimen
 from ..errors import InputError
 from ..notebook import table
 from ..trial_files import REFERENCE, Row, TrialFile, read_trial, trial_names
+from ..units import to_finite, to_whole
 from ..values import Portable
 from .reported import Fact, Origin, Reported, facts, figure, target
 
@@ -117,7 +118,7 @@ class Trial(Portable):
             arms={labels[id]: Regimen.of_plan(arm_plan(file, id)) for id in rows},
             sizes={labels[id]: n for id, row in rows.items() if (n := _count(file, f"arm {id}", row)) is not None},
             visits=file.visits,
-            window=float(tables.get("visits", {}).get("window", 0.0)),
+            window=_window(file),
             follow_up=file.follow_up,
             cuts=file.cuts(),
             targets={id: target(file, id, row) for id, row in file.rows("targets").items()},
@@ -170,9 +171,13 @@ def _count(file: TrialFile, kind: str, row: Row) -> int | None:
     if "size" not in row:
         return None
     with file.place(kind):
-        if row["size"] != int(row["size"]) or row["size"] < 1:
-            raise InputError(f"the size is {row['size']}; it must be a whole number of patients, at least 1")
-    return int(row["size"])
+        return to_whole(row["size"], "size", 1, 1_000_000)
+
+
+def _window(file: TrialFile) -> float:
+    """Return the days to either side of a visit."""
+    with file.place("visits"):
+        return to_finite(file.tables.get("visits", {}).get("window", 0.0), "window", "day")
 
 
 def _origins(file: TrialFile, labels: Mapping[str, str]) -> dict[str, tuple[str, Origin]]:

@@ -195,7 +195,7 @@ def test_a_state_that_moves_without_closed_form_is_unknown_not_still():
 
 
 def test_a_rate_that_changes_from_day_0_on_leaves_day_0_as_it_was():
-    from il2model.trials.design import PROCESSES
+    from il2model.trials.arm import PROCESSES
 
     k = builtin_kernel()
     rows = random_rows(k, load_parameters(), 16, seed=4)

@@ -14,7 +14,8 @@ from il2model.endpoints.assays import MEASURED
 from il2model.errors import InputError
 from il2model.statistics import cox
 from il2model.trials.analysis import TrialData, cafs, mixed_model, slope_difference, slopes, survival_analyses
-from il2model.trials.design import Agent, Arm, TrialDesign, Visit
+from il2model.trials.arm import Agent, Arm, Visit
+from il2model.trials.design import TrialDesign
 from il2model.trials.pool import Pool, build_pool, enriched_cohort
 from il2model.trials.replicate import draw_trial
 from il2model.trials.run import run_trial
@@ -174,8 +175,8 @@ def test_enrichment_takes_only_who_fits():
     ("make", "words"),
     [
         (lambda: TrialDesign.named("mirocal"), "mirocals"),
-        (lambda: TrialDesign.named("mirocals").sized(0), "at least 2"),
-        (lambda: TrialDesign.named("mirocals").sized(1), "at least 2"),
+        (lambda: TrialDesign.named("mirocals").sized(0), "a whole number from 2"),
+        (lambda: TrialDesign.named("mirocals").sized(1), "a whole number from 2"),
         (lambda: Visit(-1.0), "days count from 0"),
         (lambda: Arm("x", None, 10), "needs a regimen"),
         (lambda: two_arms(10, visits=(Visit(700.0),)), "after the follow-up"),
