@@ -16,7 +16,19 @@ from .display import Progress, log, shown
 from .errors import InputError, SimulationError
 from .workers import Context, begin, context
 
-__all__ = ["Executor", "Future", "Progress", "RunOptions", "crew", "log", "ordered", "pool", "shown", "worked"]
+__all__ = [
+    "Executor",
+    "Future",
+    "Progress",
+    "RunOptions",
+    "crew",
+    "log",
+    "one_thread",
+    "ordered",
+    "pool",
+    "shown",
+    "worked",
+]
 
 Kind = Literal["threads", "processes"]
 T = TypeVar("T")
@@ -215,6 +227,18 @@ def crew(options: RunOptions) -> Iterator[RunOptions]:
         raise
     finally:
         own.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep linear algebra on one thread: the cores belong to the workers, and sums have one order."""
+    known = set(os.environ)
+    from threadpoolctl import threadpool_limits
+
+    for name in set(os.environ) - known:  # its import sets one, of this process and all that it starts
+        del os.environ[name]
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
 
 
 def _terminate(own: object) -> None:

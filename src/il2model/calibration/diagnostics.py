@@ -26,19 +26,25 @@ PROFILE = (-2.5, -1.75, -1.0, -0.4, 0.4, 1.0, 1.75, 2.5)
 
 @dataclass(frozen=True)
 class Convergence:
-    """Rank-normalised split R-hat over the ensembles; bulk and tail ESS over all walkers (ArviZ)."""
+    """Rank-normalised split R-hat over the ensembles; bulk and tail ESS over all walkers (ArviZ).
+
+    Draws of importance sampling are independent (`chains` is false): R-hat, which is above its
+    limit by chance where a chain is worth few hundred draws, says nothing more than their ESS.
+    """
 
     rhat: float
     ess_bulk: float
     ess_tail: float
+    chains: bool = True
 
     @property
     def good(self) -> bool:
         """Whether it meets what is demanded."""
-        return bool(self.rhat < RHAT and self.ess_bulk > ESS and self.ess_tail > ESS)
+        mixed = self.rhat < RHAT or not self.chains
+        return bool(mixed and self.ess_bulk > ESS and self.ess_tail > ESS)
 
 
-def convergence(values: Floats) -> Convergence:
+def convergence(values: Floats, *, chains: bool = True) -> Convergence:
     """Judge one quantity, (ensemble, step, walker).
 
     For R-hat an ensemble is a chain (its walkers are not independent, the ensembles
@@ -56,7 +62,7 @@ def convergence(values: Floats) -> Convergence:
     rhat = float(az.rhat(np.ascontiguousarray(values.reshape(ensembles, -1))))
     by_walker = np.ascontiguousarray(values.transpose(0, 2, 1).reshape(ensembles * walkers, steps))
     bulk, tail = (float(az.ess(by_walker, method=m)) for m in ("bulk", "tail"))
-    return Convergence(rhat, bulk, tail)
+    return Convergence(rhat, bulk, tail, chains)
 
 
 def verdict(profile: Floats, points: Floats) -> str:

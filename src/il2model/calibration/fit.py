@@ -7,23 +7,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from ..endpoints import STAGES
 from ..errors import InputError, unknown_name
 from ..manifest import peak_memory
-from ..runs import Executor, Progress, RunOptions, crew, log
+from ..runs import Executor, Progress, RunOptions, crew, log, one_thread
 from ..solver.problem import Floats
 from ..store import write_atomic, write_json
 from ..streams import checked_seed
 from ..trials.trial import Trial
 from ..uncertainty.posterior import Posterior
 from .diagnostics import profiles
-from .optimum import Optimum, optimize_stored
 from .problem import Problem, design_hash
-from .sampler import Chains, sample
-from .sampling import EFFORTS, Effort, SamplerOptions
+from .sampled import Sampled, Task, by_emcee, by_importance
+from .sampling import EFFORTS, Effort, Sampler
 from .summary import point_estimate, predictions, prior_points, summarise
 from .tables import diagnosed, parameter_rows, target_rows, write_table
 from .targets import Source
@@ -36,6 +36,7 @@ def calibrate(
     quick: bool = False,
     seed: int = 1,
     targets: Source | Iterable[Source] | None = None,
+    sampler: Sampler = "importance",
     resume: bool = True,
     workers: int | None = None,
     executor: Executor | None = None,
@@ -52,21 +53,25 @@ def calibrate(
         diagnostics.json, covariance.csv, manifest.json. Stages that are done are kept, and
         a run that was stopped goes on from its checkpoints.
     quick : bool
-        A coarse version in minutes; the committed fits are the full one.
+        A coarse version for tests: small cohorts, fewer effective draws, no profiles.
     seed : int
     targets : path, name, Trial, or several of them, optional
         A folder of trial files of your own, a file, or the name of a trial; the trials that ship by default.
         `[*Trial.names(), "mine.toml"]` adds one to them.
+    sampler : {'importance', 'emcee'}
+        Adaptive importance sampling, which also gives the evidence; or chains, an independent check that
+        takes many times as long.
     resume : bool
         False refuses a folder that holds one of the stages, or checkpoints of it.
     workers : int, optional
         Processes; all processors by default.
     executor : optional
-        Anything with `submit(f, *args)`, such as a Dask client: climbs, chains and profiles run there. Its
+        Anything with `submit(f, *args)`, such as a Dask client: draws, climbs, chains and profiles run there. Its
         machines must see `folder`: a stage reads the fits of the earlier ones.
     progress : callable, optional
-        `progress(done, total)` in steps of the sampler, all stages together. What else happens goes to
-        the log `il2model`.
+        `progress(done, total)` over all stages together, in steps of the chains or parts of the work. What
+        else happens goes to the log `il2model`: effective draws and Pareto k of each round, and whether a stage
+        has not converged, which `diagnostics.json` and the manifest say too.
 
     Returns
     -------
@@ -84,20 +89,36 @@ def calibrate(
             raise unknown_name("stage", stage, (*STAGES, "all"))
     effort, home = EFFORTS["quick" if quick else "full"], Path(folder)
     order = [stage for stage in STAGES if stage in wanted]
-    sizes = {s: effort.options[s].ensembles * (effort.options[s].burn + effort.options[s].steps) for s in order}
+    if sampler not in get_args(Sampler):
+        raise unknown_name("sampler", sampler, get_args(Sampler))
+    sizes = {s: _size(s, effort, sampler) for s in order}
     chosen = targets if targets is None or isinstance(targets, str | Path | Trial) else tuple(targets)
     fits: dict[str, Posterior] = {}
     with crew(run) as crewed:
         for stage in order:
             before = sum(sizes[s] for s in fits)
 
-            def tell(done: int, total: int, before: int = before) -> None:
-                run.tell(before + done, sum(sizes.values()))
+            def tell(done: int, total: int, before: int = before, stage: str = stage) -> None:
+                run.tell(before + sizes[stage] * done // max(total, 1), sum(sizes.values()))
 
             mine = replace(crewed, progress=tell)
-            fits[stage] = fit_stage(stage, home, effort, seed=seed, targets=chosen, run=mine)
+            fits[stage] = fit_stage(stage, home, effort, seed=seed, targets=chosen, sampler=sampler, run=mine)
             tell(sizes[stage], sizes[stage])
     return fits
+
+
+#: Points that the climb to the optimum starts from, after importance sampling.
+_STARTS = 2
+#: What importance sampling of each stage takes, in thousandths of all.
+_SHARES = {"pk": 30, "imodals": 330, "progression": 210, "mirocals": 430}
+
+
+def _size(stage: str, effort: Effort, sampler: Sampler) -> int:
+    """Return how much work a stage is: steps of its chains, or its share."""
+    options = effort.options.get(stage)
+    if sampler == "importance" or options is None:
+        return _SHARES[stage]
+    return options.ensembles * (options.burn + options.steps)
 
 
 def fit_stage(
@@ -107,9 +128,10 @@ def fit_stage(
     *,
     seed: int = 1,
     targets: Source | Iterable[Source] | None = None,
+    sampler: Sampler = "importance",
     run: RunOptions | None = None,
 ) -> Posterior:
-    """Optimise, sample, judge and store one stage in `folder/stage`; the earlier ones must lie in `folder`.
+    """Sample, optimise, judge and store one stage in `folder/stage`; the earlier ones must lie in `folder`.
 
     Raises
     ------
@@ -128,9 +150,14 @@ def fit_stage(
         stored = Posterior.load(stage, folder)
         if stored.manifest.get("design_hash") != design:
             raise InputError(f"{home} holds a fit of another model or other targets; give another folder.")
+        kept = stored.manifest.get("sampler")
+        method = kept.get("method", "emcee") if isinstance(kept, Mapping) else "emcee"
+        if (method, stored.manifest.get("seed")) != (sampler, seed):
+            theirs = f"{method} and seed {stored.manifest.get('seed')}"
+            raise InputError(f"{home} holds a fit by {theirs}, not by {sampler} and seed {seed}; give another folder.")
         log.info("%s: the stored fit is kept", stage)
         return stored
-    options = replace(effort.options[stage], seed=checked_seed(seed))
+    seed = checked_seed(seed)
     log.info(
         "%s: %d targets, %d coordinates; %.1f %% of the prior refused",
         stage,
@@ -140,22 +167,19 @@ def fit_stage(
     )
     start = time.perf_counter()
     with crew(run) as crewed:
-        key: dict[str, object] = {"stage": stage, "design": design, "seed": seed, "starts": options.starts}
-        optimum = optimize_stored(pose, home / "optimum", {"verb": "optimum"} | key, options, crewed)
-        chains = sample(
-            pose,
-            home / "chains",
-            options,
-            optimum=optimum,
-            workers=crewed.workers,
-            executor=crewed.executor,
-            progress=crewed.progress,
-        )
-        posterior = summarise(problem, chains, effort, options)
+        key: dict[str, object] = {"stage": stage, "design": design, "seed": seed, "sampler": sampler}
+        task = Task(pose=pose, home=home, key=key, run=crewed, label=stage)
+        importance = replace(effort.importance, seed=seed)
+        if sampler == "importance":
+            sampled = by_importance(task, importance, _STARTS)
+        else:
+            sampled = by_emcee(task, replace(effort.options[stage], seed=seed), importance)
         curves: Mapping[str, Floats] = {}
         if effort.profiles:
-            curves = profiles(pose, optimum.z, home / "profiles", {"verb": "profiles"} | key, crewed)
-    _write(problem, posterior, chains, optimum, curves, options, home)
+            curves = profiles(pose, sampled.optimum.z, home / "profiles", {"verb": "profiles"} | key, crewed)
+            crewed.tell(95, 100)
+        with one_thread():
+            posterior = _write(problem, sampled, curves, effort, home)
     # what the fit cost lies apart from the results, which depend on the seed alone
     cost = {"wall_seconds": round(time.perf_counter() - start, 1)}
     if (peak := peak_memory(children=True)) is not None:
@@ -164,23 +188,23 @@ def fit_stage(
     return posterior
 
 
-def _write(
-    problem: Problem,
-    posterior: Posterior,
-    chains: Chains,
-    optimum: Optimum,
-    curves: Mapping[str, Floats],
-    options: SamplerOptions,
-    home: Path,
-) -> None:
+def _write(problem: Problem, sampled: Sampled, curves: Mapping[str, Floats], effort: Effort, home: Path) -> Posterior:
     """Write estimate, covariance, targets against predictions, diagnostics, manifest; the posterior last."""
+    chains, optimum, seed = sampled.chains, sampled.optimum, sampled.options.seed
+    posterior = summarise(problem, chains, effort, sampled.options)
     d = len(problem.coordinates)
     best = problem.table(optimum.z[None])
-    rows = parameter_rows(problem, posterior, chains, best, curves, options.seed)
+    rows = parameter_rows(problem, posterior, chains, best, curves, seed)
+    judged = diagnosed(problem, chains, optimum.z, curves, rows)
+    judged |= dict(sampled.said)
+    judged["converged"] = bool(judged["converged"] and judged["accepted"])
+    if not judged["converged"]:
+        log.warning("%s: NOT CONVERGED; see %s", problem.stage, home / "diagnostics.json")
+    posterior = replace(posterior, manifest={**posterior.manifest, "converged": judged["converged"]})
     write_table(home / "parameters.csv", rows)
-    pick = posterior.pick(min(len(posterior), 400), options.seed)
+    pick = posterior.pick(min(len(posterior), 400), seed)
     drawn = predictions(problem, posterior.table(pick))
-    before = predictions(problem, problem.table(prior_points(problem, 200, options.seed)))
+    before = predictions(problem, problem.table(prior_points(problem, 200, seed)))
     at_best = problem.predict(best, checks=True)
     write_table(home / "targets.csv", target_rows(problem, drawn, before, at_best))
     covariance = np.cov(posterior.z.reshape(-1, d).T).reshape(d, d)
@@ -198,6 +222,7 @@ def _write(
             "starts": optimum.starts.tolist(),
         },
     )
-    write_json(home / "diagnostics.json", diagnosed(problem, chains, optimum.z, curves, rows))
+    write_json(home / "diagnostics.json", judged)
     write_json(home / "manifest.json", dict(posterior.manifest))
     posterior.save(home / "posterior.nc")
+    return posterior

@@ -41,14 +41,22 @@ def optimize(problem: Posed, options: SamplerOptions) -> Optimum:
 
 
 def optimize_stored(
-    pose: Pose, folder: Path | None, key: dict[str, object], options: SamplerOptions, run: RunOptions
+    pose: Pose,
+    folder: Path | None,
+    key: dict[str, object],
+    options: SamplerOptions,
+    run: RunOptions,
+    known: tuple[Floats, Floats] | None = None,
 ) -> Optimum:
-    """Do the same with a task for each start, stored in `folder`: what is there is not climbed again."""
+    """Do the same with a task for each start, stored in `folder`: what is there is not climbed again.
+
+    Where draws of the posterior are there already, `known` has points to start from and the covariance.
+    """
     store = BlockStore(folder, key)
     if (block := store.get("optimum")) is not None:
         numbers = float(block["log_posterior"]), int(block["evaluations"])
         return Optimum(block["z"], numbers[0], block["covariance"], block["starts"], numbers[1])
-    starts = starting_points(pose(), options)
+    starts = starting_points(pose(), options) if known is None else known[0]
     climbs: dict[int, Climb] = {k: b.arrays for k in range(len(starts)) if (b := store.get(f"start-{k}")) is not None}
     missing = [k for k in range(len(starts)) if k not in climbs]
     with worked(partial(on_posed, pose, _climb), [starts[k] for k in missing], run, kind="processes") as found:
@@ -57,7 +65,8 @@ def optimize_stored(
             climbs[k] = climb
             store.put(f"start-{k}", climb)
     all_climbs = [climbs[k] for k in sorted(climbs)]
-    (best,) = ordered(partial(on_posed, pose, _around), [all_climbs], run, kind="processes")
+    around = partial(_around, covariance=None if known is None else known[1])
+    (best,) = ordered(partial(on_posed, pose, around), [all_climbs], run, kind="processes")
     store.put("optimum", {name: np.asarray(value) for name, value in vars(best).items()})
     return best
 
@@ -97,8 +106,8 @@ def _climb(problem: Posed, start: Floats) -> Climb:
     return {"z": best.x, "log_posterior": np.array(-float(best.fun)), "evaluations": np.array(depth.evaluations)}
 
 
-def _around(problem: Posed, climbs: Sequence[Climb]) -> Optimum:
-    """Return the best of some climbs with the Laplace law around it.
+def _around(problem: Posed, climbs: Sequence[Climb], covariance: Floats | None = None) -> Optimum:
+    """Return the best of some climbs with the Laplace law around it, or a covariance that is known.
 
     Raises
     ------
@@ -109,7 +118,10 @@ def _around(problem: Posed, climbs: Sequence[Climb]) -> Optimum:
     top = int(np.argmax(starts))
     if not np.isfinite(starts[top]) or starts[top] < -1e9:
         raise SimulationError("No start of the optimiser found parameters that can be run.")
-    depth, z = _Depth(problem), climbs[top]["z"]
+    z, count = climbs[top]["z"], sum(int(climb["evaluations"]) for climb in climbs)
+    if covariance is not None:
+        return Optimum(z, float(starts[top]), covariance, starts, count)
+    depth = _Depth(problem)
     hessian = np.eye(len(z))
     for k in range(problem.steps, len(z)):
         e = _WIDE * np.eye(len(z))[k]
@@ -117,5 +129,4 @@ def _around(problem: Posed, climbs: Sequence[Climb]) -> Optimum:
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     # the likelihood only adds information: no direction is wider than the prior
     covariance = (vectors / np.clip(values, 1.0, 1e6)) @ vectors.T
-    count = depth.evaluations + sum(int(climb["evaluations"]) for climb in climbs)
-    return Optimum(z, float(starts[top]), covariance, starts, count)
+    return Optimum(z, float(starts[top]), covariance, starts, count + depth.evaluations)

@@ -192,8 +192,7 @@ class Problem:
         u = ndtr(np.atleast_2d(z))
         table: dict[str, Floats] = {}
         for k, posterior in enumerate(self.earlier):
-            place = np.minimum((u[:, k] * len(posterior)).astype(np.int64), len(posterior) - 1)
-            table |= posterior.table(posterior.order[place])
+            table |= posterior.table(posterior.at(np.atleast_2d(z)[:, k]))
         known = len(self.earlier)
         table |= {i: np.full(len(u), v) for i, v in self.structure.fix.items()}
         table |= self.map.values(u[:, known : known + len(self.map.ids)], table)

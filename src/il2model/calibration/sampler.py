@@ -17,31 +17,35 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..runs import Executor, Progress, RunOptions, pool
+from ..runs import Executor, Future, Progress, RunOptions, log, one_thread, pool
 from ..solver.problem import Floats
 from ..store import Array, BlockStore
-from ..streams import fixed_seed, random_state, stream
+from ..streams import random_state
+from .chains import Chains, autocorrelation
 from .optimum import Optimum
 from .problem import Posed
-from .sampling import Pose, SamplerOptions, log_posterior, posed
+from .sampling import Pose, SamplerOptions, fingerprint, log_posterior, posed
 
 if TYPE_CHECKING:
     import emcee
 
-#: Where walkers start: around an optimum, at given points (walker, coordinate), or from the prior.
-Start = Optimum | Floats | None
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """Points (walker, coordinate) that are spread as the posterior is, and its mean and covariance."""
+
+    points: Floats
+    z: Floats
+    covariance: Floats
+
+
+#: Where walkers start: around an optimum, at points of the posterior, at any points, or from the prior.
+Start = Optimum | Cloud | Floats | None
 #: An ensemble so far: where it is, its random state, and the draws that are kept.
 State = Mapping[str, Array]
 _KEPT = ("z", "log_likelihood")
-
-
-@dataclass(frozen=True)
-class Chains:
-    """What the ensembles kept: z (ensemble, step, walker, coordinate) and the log likelihoods."""
-
-    z: Floats
-    log_likelihood: Floats
-    acceptance: Floats
+#: The chains have to be so many times their autocorrelation time (Foreman-Mackey and others 2013).
+TAUS = 50
 
 
 def sample(
@@ -87,35 +91,56 @@ def sample(
     run = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
     store = BlockStore(run.folder, _key(pose(), options, optimum), resume=resume)
     numbers = range(options.ensembles)
-    states: dict[int, State] = {}
-    for k in numbers:
-        if (block := store.get(_name(k))) is not None:
-            states[k] = block.arrays
+    states: dict[int, State] = {k: b.arrays for k in numbers if (b := store.get(_name(k))) is not None}
     last = options.burn + options.steps
+    while True:
+        _reach(pose, store, options, optimum, run, states, last)
+        kept = (last - options.burn) // options.thin
+        z = np.stack([states[k]["z"][:kept] for k in numbers])
+        tau = options.thin * autocorrelation(z)
+        if last - options.burn >= TAUS * tau or last >= options.burn + options.longest * options.steps:
+            break
+        last += options.steps
+        log.info("the chains go on to %d steps: %d times their autocorrelation time of %.0f", last, TAUS, tau)
+    return Chains(
+        z,
+        np.stack([states[k]["log_likelihood"][:kept] for k in numbers]),
+        np.array([float(states[k]["acceptance"]) / int(states[k]["step"]) for k in numbers]),
+        autocorrelation_time=tau,
+    )
+
+
+def _reach(
+    pose: Pose,
+    store: BlockStore,
+    options: SamplerOptions,
+    start: Start,
+    run: RunOptions,
+    states: dict[int, State],
+    last: int,
+) -> None:
+    """Bring every ensemble to a step, from checkpoint to checkpoint."""
+    numbers = range(options.ensembles)
 
     def steps(k: int) -> int:
         return int(states[k]["step"]) if k in states else 0
 
-    run.tell(sum(map(steps, numbers)), last * options.ensembles)
+    run.tell(sum(min(steps(k), last) for k in numbers), last * options.ensembles)
     with pool(run, kind="processes") as (submit, _):
+
+        def begun(k: int) -> tuple[int, Future[State]]:
+            length = min(options.checkpoint, last - steps(k))
+            return k, submit(_stretch, pose, k, options, start, _without_draws(states.get(k)), length)
+
         # an ensemble is under way once; the others are worked on meanwhile
-        waiting = deque(
-            (k, submit(_stretch, pose, k, options, optimum, _without_draws(states.get(k))))
-            for k in numbers
-            if steps(k) < last
-        )
+        waiting = deque(begun(k) for k in numbers if steps(k) < last)
         while waiting:
             k, future = waiting.popleft()
             states[k] = _extended(states.get(k), future.result())
             store.put(_name(k), states[k])
-            run.tell(sum(map(steps, numbers)), last * options.ensembles)
+            run.tell(sum(min(steps(j), last) for j in numbers), last * options.ensembles)
             if steps(k) < last:
-                waiting.append((k, submit(_stretch, pose, k, options, optimum, _without_draws(states[k]))))
-    return Chains(
-        np.stack([states[k]["z"] for k in numbers]),
-        np.stack([states[k]["log_likelihood"] for k in numbers]),
-        np.array([float(states[k]["acceptance"]) / steps(k) for k in numbers]),
-    )
+                waiting.append(begun(k))
 
 
 def _name(number: int) -> str:
@@ -123,14 +148,12 @@ def _name(number: int) -> str:
 
 
 def _key(problem: Posed, options: SamplerOptions, start: Start) -> dict[str, object]:
-    """Return what chains depend on: a few likelihoods stand for model and data."""
-    probe = stream(fixed_seed("probe"), "probe").standard_normal((2, len(problem.coordinates))) * 0.1
-    where = start.z if isinstance(start, Optimum) else start
+    """Return what chains depend on."""
+    where = start.z if isinstance(start, Optimum | Cloud) else start
     return {
         "verb": "sample",
         "options": {k: v for k, v in asdict(options).items() if k not in ("checkpoint", "ensembles", "starts")},
-        "coordinates": list(problem.coordinates),
-        "likelihood": [f"{v:.6g}" for v in problem.log_likelihood(probe)],
+        **fingerprint(problem),
         "start": None if where is None else [f"{v:.6g}" for v in where.ravel()],
     }
 
@@ -146,18 +169,19 @@ def _extended(state: State | None, more: State) -> State:
     return {**more, **{name: np.concatenate([state[name], more[name]]) for name in _KEPT}}
 
 
-def _stretch(pose: Pose, number: int, options: SamplerOptions, start: Start, state: State | None) -> State:
+def _stretch(pose: Pose, number: int, options: SamplerOptions, start: Start, state: State | None, steps: int) -> State:
     """Run an ensemble to its next checkpoint, here or in another process."""
-    return advance(posed(pose), number, options, start, state, options.checkpoint)
+    with one_thread():
+        return advance(posed(pose), number, options, start, state, steps)
 
 
 def advance(
     problem: Posed, number: int, options: SamplerOptions, start: Start, state: State | None, steps: int
 ) -> State:
-    """Run an ensemble for so many steps, at most to its end; the draws returned are those of these steps."""
+    """Run an ensemble for so many steps; the draws returned are those of these steps that are kept."""
     import emcee
 
-    d, last = len(problem.coordinates), options.burn + options.steps
+    d = len(problem.coordinates)
     now = _begun(problem, number, options, start) if state is None else _emcee_state(state)
     accepted = 0.0 if state is None else float(state["acceptance"])
     first = 0 if state is None else int(state["step"])
@@ -167,7 +191,7 @@ def advance(
     kept: list[Floats] = []
     values: list[Floats] = []
     before = now.log_prob
-    stop = min(first + steps, last)
+    stop = first + steps
     moved = sampler.sample(now, iterations=stop - first, store=False, skip_initial_state_check=True)
     for done, now in enumerate(moved, start=first + 1):
         accepted += float(np.mean(now.log_prob != before))
@@ -196,8 +220,8 @@ def _begun(problem: Posed, number: int, options: SamplerOptions, start: Start) -
 
     rng = random_state(options.seed, number)
     x = rng.standard_normal((options.walkers, len(problem.coordinates)))
-    if isinstance(start, np.ndarray):
-        x = start
+    if isinstance(start, np.ndarray | Cloud):
+        x = start.points if isinstance(start, Cloud) else start
     elif start is not None:
         x = start.z + x @ np.linalg.cholesky(start.covariance).T
     value = log_posterior(problem, x)
@@ -218,7 +242,7 @@ def _emcee_state(state: State) -> emcee.State:
     return emcee.State(state["now"], log_prob=state["now_value"], random_state=random)
 
 
-def _moves(start: Optimum | Floats | None) -> list[tuple[emcee.moves.Move, float]]:
+def _moves(start: Start) -> list[tuple[emcee.moves.Move, float]]:
     import emcee
     from emcee.moves import Move
 
@@ -249,7 +273,7 @@ def _moves(start: Optimum | Floats | None) -> list[tuple[emcee.moves.Move, float
         (crank_nicolson(0.9, 0.15), 0.2),
         (crank_nicolson(0.3, 1.0), 0.1),
     ]
-    if isinstance(start, Optimum):
+    if isinstance(start, Optimum | Cloud):
         factor = np.asarray(1.2 * np.linalg.cholesky(start.covariance))
         moves += [(crank_nicolson(beta, 1.0, start.z, factor), 0.15) for beta in (0.3, 0.6)]
     return moves

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from ..errors import InputError
+from ..runs import one_thread
 from ..solver.problem import Floats
+from ..streams import checked_seed, fixed_seed, stream
 from .problem import Posed
 from .simulator import Size
 
@@ -39,6 +41,8 @@ class SamplerOptions:
         Starting points of the optimiser.
     checkpoint : int
         Steps between checkpoints.
+    longest : int
+        The kept steps are made up to so many times as many, until they are 50 autocorrelation times.
     """
 
     ensembles: int = 4
@@ -49,10 +53,55 @@ class SamplerOptions:
     seed: int = 1
     starts: int = 4
     checkpoint: int = 20
+    longest: int = 1
 
     def __post_init__(self) -> None:
         if self.ensembles < 1 or self.walkers < 4 or self.walkers % 2 or self.steps < 1 or self.burn < 0:
             raise InputError("A run needs an ensemble, an even number of at least 4 walkers, and a step.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportanceOptions:
+    """How much, and when it is enough.
+
+    Parameters
+    ----------
+    first, draws : int
+        Draws of the first round, which is from the prior, and of a round on the way.
+    largest : int
+        Draws of the largest round: the last ones are as large as what they ask for.
+    effective : float
+        Effective draws demanded of the last round.
+    pareto_k : float
+        Pareto k that the last round must stay below.
+    rounds : int
+        At most so many; a fit that has not passed by then has not converged.
+    components : int
+        At most so many t laws in a mixture.
+    block : int
+        Points that are evaluated together.
+    seed : int
+    """
+
+    first: int = 1536
+    draws: int = 1152
+    largest: int = 15360
+    effective: float = 800.0
+    pareto_k: float = 0.5
+    rounds: int = 24
+    components: int = 3
+    block: int = 96
+    seed: int = 1
+
+    @property
+    def expected(self) -> int:
+        """Evaluations of a run as they mostly are."""
+        return 12 * self.draws
+
+    def __post_init__(self) -> None:
+        checked_seed(self.seed)
+        if min(self.first, self.draws, self.rounds, self.components, self.block) < 1 or self.largest < self.draws:
+            raise InputError("A run needs a round, a draw in it, a component of its law, and a point in a block.")
 
 
 def log_posterior(problem: Posed, z: Floats) -> Floats:
@@ -77,28 +126,39 @@ def _posed(key: bytes) -> Posed:
 
 
 def on_posed(pose: Pose, function: Callable[[Posed, T], R], item: T) -> R:
-    """Return function(problem, item), in any process."""
-    return function(posed(pose), item)
+    """Return function(problem, item), in any process, on one thread."""
+    with one_thread():
+        return function(posed(pose), item)
+
+
+def fingerprint(problem: Posed) -> dict[str, object]:
+    """Return what names a problem to a store: its coordinates, and a few likelihoods that stand for model and data."""
+    probe = stream(fixed_seed("probe"), "probe").standard_normal((2, len(problem.coordinates))) * 0.1
+    return {
+        "coordinates": list(problem.coordinates),
+        "likelihood": [f"{v:.6g}" for v in problem.log_likelihood(probe)],
+    }
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work a fit is given, per stage."""
+    """How much work a fit is given: the chains of each stage, and importance sampling of any."""
 
     name: str
     size: Size
     options: Mapping[str, SamplerOptions]
     profiles: bool
+    importance: ImportanceOptions = field(default_factory=ImportanceOptions)
 
 
 FULL = Effort(
     "full",
     Size(),
     {
-        "pk": SamplerOptions(walkers=32, burn=100, steps=600, thin=2),
-        "imodals": SamplerOptions(walkers=48, burn=200, steps=1800, thin=6),
-        "progression": SamplerOptions(walkers=40, burn=100, steps=500, thin=2),
-        "mirocals": SamplerOptions(walkers=40, burn=30, steps=200, thin=1),
+        "pk": SamplerOptions(walkers=32, burn=100, steps=600, thin=2, longest=10),
+        "imodals": SamplerOptions(walkers=48, burn=200, steps=1800, thin=6, longest=10),
+        "progression": SamplerOptions(walkers=40, burn=100, steps=500, thin=2, longest=10),
+        "mirocals": SamplerOptions(walkers=40, burn=30, steps=200, thin=1, longest=10),
     },
     profiles=True,
 )
@@ -112,5 +172,8 @@ QUICK = Effort(
         "mirocals": SamplerOptions(walkers=30, burn=15, steps=45, thin=1, starts=1),
     },
     profiles=False,
+    importance=ImportanceOptions(first=768, draws=768, largest=6144, effective=300, rounds=16),
 )
+#: The methods of sampling.
+Sampler = Literal["importance", "emcee"]
 EFFORTS = {"full": FULL, "quick": QUICK}

@@ -13,15 +13,17 @@ from ..solver.problem import Floats
 from ..streams import stream
 from ..uncertainty.coordinates import Coordinates
 from ..uncertainty.posterior import Posterior
+from .chains import Chains
 from .problem import Problem, design_hash
-from .sampler import Chains
-from .sampling import Effort, SamplerOptions
+from .sampling import Effort, ImportanceOptions, Sampler, SamplerOptions
 
 #: Draws kept of each ensemble.
 KEPT = 400
 
 
-def summarise(problem: Problem, chains: Chains, effort: Effort, options: SamplerOptions) -> Posterior:
+def summarise(
+    problem: Problem, chains: Chains, effort: Effort, options: SamplerOptions | ImportanceOptions
+) -> Posterior:
     """Thin the chains to what is stored, and add independent prior draws of what no stage samples.
 
     Only the last stage adds them: so that its draws name every number that is not fixed.
@@ -31,6 +33,7 @@ def summarise(problem: Problem, chains: Chains, effort: Effort, options: Sampler
     keep = np.linspace(0, steps * walkers - 1, min(KEPT, steps * walkers)).astype(int)
     z, value = flat[:, keep], chains.log_likelihood.reshape(ensembles, -1)[:, keep]
     table = problem.table(z.reshape(-1, d))
+    terms = {id: x.reshape(ensembles, -1)[:, keep] for id, x in chains.pointwise.items()}
     value = value - 0.5 * (z**2).sum(axis=-1)
     prior_only: tuple[str, ...] = ()
     if problem.stage == STAGES[-1]:
@@ -53,7 +56,7 @@ def summarise(problem: Problem, chains: Chains, effort: Effort, options: Sampler
             "effort": effort.name,
             "seed": options.seed,
             "size": asdict(effort.size),
-            "sampler": asdict(options),
+            "sampler": {"method": method_of(options)} | asdict(options),
             "design_hash": design_hash(problem),
             "structure": problem.structure.name,
         },
@@ -73,7 +76,21 @@ def summarise(problem: Problem, chains: Chains, effort: Effort, options: Sampler
         log_posterior=value,
         prior_only=prior_only,
         manifest=record,
+        pointwise=terms,
     )
+
+
+def method_of(options: SamplerOptions | ImportanceOptions) -> Sampler:
+    """Return the name of the method that options belong to."""
+    return "emcee" if isinstance(options, SamplerOptions) else "importance"
+
+
+def distinct_earlier_draws(problem: Problem, z: Floats) -> dict[str, int]:
+    """Return how many different draws of each earlier stage stand behind draws (draw, coordinate), by stage."""
+    return {
+        earlier.fit: len(np.unique(earlier.flat[earlier.at(z[:, k])], axis=0))
+        for k, earlier in enumerate(problem.earlier)
+    }
 
 
 def with_prior_only(

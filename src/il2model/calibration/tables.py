@@ -14,10 +14,10 @@ from ..runs import log
 from ..solver.problem import Floats
 from ..store import write_atomic
 from ..uncertainty.posterior import Posterior
+from .chains import Chains
 from .diagnostics import PROFILE, convergence, informed_directions, jacobian, verdict
 from .problem import Problem
-from .sampler import Chains
-from .summary import prior_points
+from .summary import distinct_earlier_draws, prior_points
 from .target import Target
 
 #: A row of a table: a text, a number or a yes by column.
@@ -41,7 +41,7 @@ def parameter_rows(
     rows: list[Row] = []
     for k, id in enumerate([*problem.map.ids, *problem.nuisances]):
         values = sampled[id].reshape(ensembles, steps, walkers)
-        judged = convergence(values)
+        judged = convergence(values, chains=walkers > 1)
         z = chains.z[..., offset + k]
         rows.append(
             {
@@ -120,13 +120,21 @@ def _distance(t: Target, estimate: float, predicted: float) -> float | str:
 def diagnosed(
     problem: Problem, chains: Chains, z: Floats, curves: Mapping[str, Floats], rows: Sequence[Row]
 ) -> dict[str, object]:
-    """Return convergence and identifiability as plain data, and say the worst of it in the log."""
+    """Return convergence and identifiability as plain data, and say the worst of it in the log.
+
+    The coordinates that join the stage to earlier ones are judged as its parameters are.
+    """
     matrix, names = jacobian(problem, z)
     informed = informed_directions(matrix)
+    of_chains = chains.z.shape[2] > 1
+    d = chains.z.shape[-1]
+    distinct = distinct_earlier_draws(problem, chains.z.reshape(-1, d))
+    joins = [convergence(chains.z[..., k], chains=of_chains) for k in range(problem.steps)]
+    judged = [*rows, *(vars(j) | {"converged": j.good} for j in joins)]
     worst = {
-        "rhat": float(np.nanmax([r["rhat"] for r in rows])),
-        "ess_bulk": float(np.nanmin([r["ess_bulk"] for r in rows])),
-        "ess_tail": float(np.nanmin([r["ess_tail"] for r in rows])),
+        "rhat": float(np.nanmax([r["rhat"] for r in judged])),
+        "ess_bulk": float(np.nanmin([r["ess_bulk"] for r in judged])),
+        "ess_tail": float(np.nanmin([r["ess_tail"] for r in judged])),
     }
     log.info(
         "%s: worst R-hat %.4f, smallest ESS %.0f; %d directions informed by the data",
@@ -137,8 +145,13 @@ def diagnosed(
     )
     return {
         "worst": worst,
-        "converged": all(r["converged"] for r in rows),
-        "acceptance": chains.acceptance.tolist(),
+        "converged": all(r["converged"] for r in judged),
+        **({"acceptance": chains.acceptance.tolist()} if of_chains else {}),
+        "joins": {
+            name: {"rhat": j.rhat, "ess_bulk": j.ess_bulk, "ess_tail": j.ess_tail, "converged": j.good}
+            for name, j in zip(problem.coordinates, joins, strict=False)
+        },
+        "distinct_earlier_draws": distinct,
         "singular_values": informed.tolist(),
         "targets_of_jacobian": names,
         "refused_share_of_prior": problem.refused_share,

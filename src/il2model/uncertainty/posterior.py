@@ -41,6 +41,8 @@ class Posterior:
     prior_only : tuple of str
         Ids that no target of the fit informs: independent draws from their priors.
     manifest : mapping
+    pointwise : {id: (chain, draw)}
+        Log density of each published number, or of those that were published together; empty in old fits.
     """
 
     fit: str
@@ -52,6 +54,7 @@ class Posterior:
     log_posterior: Floats
     prior_only: tuple[str, ...]
     manifest: Mapping[str, object] = field(compare=False)
+    pointwise: Mapping[str, Floats] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         return same_fields(self, other)
@@ -83,6 +86,13 @@ class Posterior:
         direction = np.linalg.svd(z, full_matrices=False)[2][0]
         direction *= np.sign(direction[np.argmax(np.abs(direction))])
         return np.argsort(z @ direction, kind="stable")
+
+    def at(self, score: Floats) -> NDArray[np.int64]:
+        """Return the draws at normal scores (point,): a standard normal number picks each draw as often."""
+        from scipy.special import ndtr
+
+        place = np.minimum((ndtr(score) * len(self)).astype(np.int64), len(self) - 1)
+        return np.asarray(self.order[place])
 
     def table(self, draws: NDArray[np.int64]) -> dict[str, Floats]:
         """Return the numbers of some draws by id."""

@@ -1,5 +1,6 @@
 """A calibration goes on after a kill to the same bits, and does not depend on who works."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,12 +17,17 @@ import il2model as il2
 from il2model.calibration import fit
 from il2model.calibration.sampling import Effort, SamplerOptions
 from il2model.calibration.simulator import Size
-from il2model.errors import InputError
+from il2model.errors import InputError, UnknownNameError
 
 OPTIONS = {"pk": SamplerOptions(ensembles=2, walkers=8, burn=4, steps=16, thin=2, starts=2, checkpoint=5)}
 TINY = Effort("quick", Size(patients=64), OPTIONS, profiles=False)
 JUDGED = Effort("quick", Size(patients=64), OPTIONS, profiles=True)
 FILES = ("parameters.csv", "targets.csv", "covariance.csv", "estimate.json", "diagnostics.json", "manifest.json")
+
+
+METHODS = pytest.mark.parametrize("sampler", ["importance", "emcee"])
+#: Where progress ends, how far a killed run gets, and what lies there then.
+ENDS = {"importance": (30, 6, "rounds/round-00.npz"), "emcee": (40, 10, "chains/ensemble-0.npz")}
 
 
 def run(folder, effort=TINY, **more):
@@ -33,33 +39,51 @@ def run(folder, effort=TINY, **more):
 
 
 @cache
-def whole():
+def whole(sampler):
     folder = Path(mkdtemp())
     told = []
     environment, state = dict(os.environ), np.random.get_state()[1].copy()  # noqa: NPY002
-    posterior = run(folder, workers=2, progress=lambda *p: told.append(p))
+    posterior = run(folder, sampler=sampler, workers=2, progress=lambda *p: told.append(p))
     assert dict(os.environ) == environment
     assert np.array_equal(np.random.get_state()[1], state)  # noqa: NPY002
     return posterior, {name: (folder / "pk" / name).read_bytes() for name in FILES}, told
 
 
-def assert_same(posterior, folder):
-    first, files, _ = whole()
+def assert_same(posterior, folder, sampler):
+    first, files, _ = whole(sampler)
     assert np.array_equal(posterior.values, first.values)
     assert np.array_equal(posterior.log_posterior, first.log_posterior)
     for name, content in files.items():
         assert (Path(folder) / "pk" / name).read_bytes() == content, name
 
 
-def test_progress_counts_the_steps_of_all_stages_and_nothing_global_is_touched():
-    told = whole()[2]
-    assert told[0] == (0, 40) and told[-1] == (40, 40)
+@METHODS
+def test_progress_counts_all_stages_and_nothing_global_is_touched(sampler):
+    told, end = whole(sampler)[2], ENDS[sampler][0]
+    assert told[0] == (0, end) and told[-1] == (end, end)
     assert [d for d, _ in told] == sorted(d for d, _ in told)
 
 
-def test_an_executor_gives_the_same_fit(tmp_path):
+@METHODS
+def test_an_executor_gives_the_same_fit(tmp_path, sampler):
     with ThreadPoolExecutor(2) as executor:
-        assert_same(run(tmp_path, executor=executor), tmp_path)
+        assert_same(run(tmp_path, sampler=sampler, executor=executor), tmp_path, sampler)
+
+
+def test_the_files_say_what_the_method_found():
+    posterior, files, _ = whole("importance")
+    said = json.loads(files["diagnostics.json"])
+    assert said["sampler"] == "importance" and said["converged"] and said["accepted"]
+    assert said["effective_draws"] >= 800 and said["pareto_k"] < 0.5
+    evidence = said["evidence"]
+    assert abs(evidence["log"] - evidence["bridge"]["log"]) < 4 * (evidence["error"] + evidence["bridge"]["error"])
+    assert posterior.manifest["converged"] is True
+    total = sum(posterior.pointwise.values()) - 0.5 * (posterior.z**2).sum(axis=-1)
+    np.testing.assert_allclose(total, posterior.log_posterior, atol=1e-9)
+    emcee, files, _ = whole("emcee")
+    said = json.loads(files["diagnostics.json"])
+    assert said["sampler"] == "emcee" and not said["accepted"] and not said["converged"], "sixteen steps are few"
+    assert emcee.manifest["converged"] is False
 
 
 SCRIPT = """
@@ -70,29 +94,43 @@ def slow(done, total):
     print(done, flush=True)
     time.sleep(0.5)
 if __name__ == "__main__":
-    t.run(sys.argv[2], workers=2, progress=slow)
+    t.run(sys.argv[2], sampler=sys.argv[3], workers=2, progress=slow)
 """
 
 
-def test_a_killed_calibration_goes_on_to_the_same_bits(tmp_path):
+@METHODS
+def test_a_killed_calibration_goes_on_to_the_same_bits(tmp_path, sampler):
+    _, far, block = ENDS[sampler]
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     folder = tmp_path / "fit"
-    command = [sys.executable, str(script), os.path.dirname(__file__), str(folder)]
+    command = [sys.executable, str(script), os.path.dirname(__file__), str(folder), sampler]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     for line in running.stdout:
-        if int(line) >= 10:
+        if int(line) >= far:
             break
     os.kill(running.pid, signal.SIGKILL)
     running.communicate()  # closes its pipe
-    assert (folder / "pk" / "chains" / "ensemble-0.npz").exists() and not (folder / "pk" / "posterior.nc").exists()
-    optimum = (folder / "pk" / "optimum" / "optimum.npz").stat().st_mtime_ns
+    assert (folder / "pk" / block).exists() and not (folder / "pk" / "posterior.nc").exists()
+    stored = (folder / "pk" / block).read_bytes()
     with pytest.raises(InputError, match="holds a fit already; resume it"):
-        run(folder, resume=False)
+        run(folder, sampler=sampler, resume=False)
     told = []
-    assert_same(run(folder, workers=1, progress=lambda *p: told.append(p)), folder)
-    assert told[0][0] >= 10, "it went on from the checkpoints"
-    assert (folder / "pk" / "optimum" / "optimum.npz").stat().st_mtime_ns == optimum
+    assert_same(run(folder, sampler=sampler, workers=1, progress=lambda *p: told.append(p)), folder, sampler)
+    if sampler == "emcee":
+        assert told[0][0] >= far, "it went on from the checkpoints"
+    else:
+        assert (folder / "pk" / block).read_bytes() == stored
+
+
+def test_a_fit_by_another_method_or_seed_is_not_taken_for_this_one(tmp_path):
+    run(tmp_path, sampler="emcee", workers=1)
+    with pytest.raises(InputError, match="holds a fit by emcee and seed 1, not by importance and seed 1"):
+        run(tmp_path)
+    with pytest.raises(InputError, match="holds a fit by emcee and seed 1, not by emcee and seed 2"):
+        run(tmp_path, sampler="emcee", seed=2)
+    with pytest.raises(UnknownNameError, match="did you mean 'emcee'"):
+        run(tmp_path, sampler="emce")
 
 
 def test_another_seed_or_target_in_a_begun_folder_is_refused(tmp_path):
@@ -103,13 +141,14 @@ def test_another_seed_or_target_in_a_begun_folder_is_refused(tmp_path):
         raise Stop
 
     with pytest.raises(Stop):
-        run(tmp_path, workers=1, progress=stop)
+        run(tmp_path, sampler="emcee", workers=1, progress=stop)
     with pytest.raises(InputError, match="holds another job: its seed is 1, here 2"):
-        run(tmp_path, workers=1, seed=2)
+        run(tmp_path, sampler="emcee", workers=1, seed=2)
 
 
 @pytest.mark.long
-def test_a_cluster_with_a_killed_worker_loses_nothing(tmp_path):
+@METHODS
+def test_a_cluster_with_a_killed_worker_loses_nothing(tmp_path, sampler):
     from distributed import Client, LocalCluster
 
     with (
@@ -123,8 +162,8 @@ def test_a_cluster_with_a_killed_worker_loses_nothing(tmp_path):
                 killed.append(next(iter(cluster.workers.values())).pid)
                 os.kill(killed[0], signal.SIGKILL)
 
-        there = run(tmp_path / "there", JUDGED, executor=client, progress=kill_one)
-    here = run(tmp_path / "here", JUDGED, workers=2)
+        there = run(tmp_path / "there", JUDGED, sampler=sampler, executor=client, progress=kill_one)
+    here = run(tmp_path / "here", JUDGED, sampler=sampler, workers=2)
     assert killed
     assert np.array_equal(there.values, here.values)
     for name in FILES:
