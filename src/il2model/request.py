@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import memory
 from .asked import Values
 from .dosing.regimen import Regimen
 from .manifest import manifest
 from .parameters import ParameterSet
-from .simulation.run import Courses, solve
+from .simulation.run import Courses, solve, width
 from .simulation.solution import Solution
 from .simulation.summary import RunningSummary
 from .solver.kernel import Kernel
@@ -22,7 +23,7 @@ from .store import BlockStore, digest
 if TYPE_CHECKING:
     from .population.cohort import Cohort
     from .runs import RunOptions
-    from .simulation.cohort import Cancel
+    from .simulation.cohort import Cancel, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,17 +53,35 @@ class Request:
     precision: str
     observables: Sequence[str] | None
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """What is kept: all states and observables where nothing is named."""
+        bp = self.kernel.blueprint
+        return tuple(self.observables if self.observables is not None else (*bp.states.ids, *bp.observables.ids))
+
     def patient(self) -> Solution:
         """Run the typical patient."""
-        rows = self.kernel.blueprint.parameters.convert(self.values)[None, :]
-        return self.rows(rows, "patient")
+        row = self.kernel.blueprint.parameters.convert(self.values)[None, :]
+        return self._solution(self._at_once(row), "patient", {})
 
-    def rows(self, rows: Floats, kind: str, **details: object) -> Solution:
-        """Run rows of parameters in model units, (subject, parameter), all at once; `details` are for the manifest."""
-        found = solve(
+    def drawn(self, draws: int, seed: int) -> Solution:
+        """Run draws of the parameters: several in blocks, as a cohort."""
+        from .uncertainty.draws import draw
+
+        assert isinstance(self.values, ParameterSet)
+        some = draw(self.values, draws, seed, kernel=self.kernel)
+        rows = some.rows(self.kernel)
+        found = self._at_once(rows) if len(rows) == 1 else self._in_blocks(rows)
+        return self._solution(found, "draws", {"draws": draws, "seed": seed, "drawn_from": some.source})
+
+    def _at_once(self, row: Floats) -> Courses:
+        """Run one row of parameters in model units, (1, parameter)."""
+        need = memory.courses(1, len(self.times), len(self.ids), working=1, width=width(self.kernel))
+        memory.check(need, f"{len(self.times)} times", "save fewer of them")
+        return solve(
             self.kernel,
             [self.plan],
-            rows,
+            row,
             self.times,
             self.end,
             self.observables,
@@ -70,28 +89,21 @@ class Request:
             engine=self.engine,
             precision=self.precision,
         )
-        return self._solution(found, kind, details)
 
-    def drawn(self, draws: int, seed: int) -> Solution:
-        """Run draws of the parameters."""
-        from .uncertainty.draws import draw
+    def _in_blocks(self, rows: Floats) -> Courses:
+        from .simulation.cohort import solve_cohort
 
-        assert isinstance(self.values, ParameterSet)
-        some = draw(self.values, draws, seed, kernel=self.kernel)
-        return self.rows(some.rows(self.kernel), "draws", draws=draws, seed=seed, drawn_from=some.source)
+        return solve_cohort(self.task(self.ids), rows.__getitem__, np.zeros(len(rows), np.int64))
 
-    def cohort(self, cohort: Cohort, how: RunOptions, summary: bool, cancel: Cancel | None) -> Solution:
-        """Run a cohort in blocks: kept in memory, in a folder, or as running summaries."""
+    def task(self, ids: Sequence[str]) -> Task:
+        """Return what all blocks share, checked."""
         from .simulation.batch import check_ids
-        from .simulation.cohort import Task, solve_cohort
+        from .simulation.cohort import Task
         from .simulation.engine import check_engine
 
-        bp = self.kernel.blueprint
-        ids = tuple(self.observables if self.observables is not None else bp.observables.ids)
         check_ids(self.kernel, ids)
         check_engine(self.engine, self.precision)
-        details = {"cohort": repr(cohort), "cohort_seed": cohort.seed, "first_subject": cohort.first}
-        task = Task(
+        return Task(
             kernel=self.kernel,
             plans=[self.plan],
             save=self.times,
@@ -101,6 +113,15 @@ class Request:
             engine=self.engine,
             precision=self.precision,
         )
+
+    def cohort(self, cohort: Cohort, how: RunOptions, summary: bool, cancel: Cancel | None) -> Solution:
+        """Run a cohort in blocks: kept in memory, in a folder, or as running summaries."""
+        from .simulation.cohort import solve_cohort
+
+        bp = self.kernel.blueprint
+        ids = tuple(self.observables if self.observables is not None else bp.observables.ids)
+        details = {"cohort": repr(cohort), "cohort_seed": cohort.seed, "first_subject": cohort.first}
+        task = self.task(ids)
         summaries = {id: RunningSummary(len(self.times)) for id in ids} if summary else None
         store = BlockStore(how.folder, self._job(cohort, ids), resume=how.resume)
         which = np.zeros(len(cohort), np.int64)

@@ -95,12 +95,14 @@ def format_of(given: Format | None, output: Path | None) -> Format:
     return kind
 
 
-def write_solution(solution: Solution, names: Sequence[str], asked: bool, kind: Format, output: Path | None) -> None:
-    """Write the named quantities to a file, or print them; a table has some of the days where none were asked for."""
-    rows = _printed(solution.time) if kind == "table" and not asked else np.arange(len(solution.time))
+def write_solution(
+    solution: Solution, names: Sequence[str], rows: Ints | None, kind: Format, output: Path | None
+) -> None:
+    """Write the named quantities to a file, or print them: of a table some of the times, or all."""
+    rows = np.arange(len(solution.time)) if rows is None else rows
     if kind == "nc":
         assert output is not None
-        data = solution.to_xarray(names).isel(time=rows)
+        data = solution.to_xarray(names)
         write_file(output, lambda path: data.to_netcdf(path, engine="scipy"))
         return
     if kind == "csv":
@@ -114,16 +116,11 @@ def write_solution(solution: Solution, names: Sequence[str], asked: bool, kind: 
         write_file(output, lambda path: path.write_text(text, encoding="utf8"))
 
 
-def _printed(time: Floats) -> Ints:
-    """Return the numbers of the times of a table."""
+def printed(time: Floats) -> Ints:
+    """Return the numbers of the times of a table whose days were not chosen."""
     return np.array(
         sorted({int(np.argmin(np.abs(time - d))) for d in (*(d for d in _DAYS if d <= time[-1]), time[-1])})
     )
-
-
-def _spread(values: Floats) -> Floats:
-    """Return (5 %, median, 95 %) over patients or draws."""
-    return np.asarray(np.nanquantile(values, (0.05, 0.5, 0.95), axis=0))
 
 
 def _as_json(solution: Solution, names: Sequence[str], rows: Ints) -> dict[str, object]:
@@ -132,13 +129,10 @@ def _as_json(solution: Solution, names: Sequence[str], rows: Ints) -> dict[str, 
 
     content: dict[str, object] = {"time": {"unit": "day", "value": plain(solution.time[rows])}}
     for name in names:
-        item, values = solution.items[name], solution.values(name)
-        entry: dict[str, object] = {"unit": item.unit, "name": item.name}
-        if solution.kind == "patient":
-            entry["value"] = plain(values[0][rows])
-        else:
-            low, middle, high = _spread(values)
-            entry |= {"value": plain(middle[rows]), "q05": plain(low[rows]), "q95": plain(high[rows])}
+        item, (low, middle, high) = solution.items[name], solution.spread(name)
+        entry: dict[str, object] = {"unit": item.unit, "name": item.name, "value": plain(middle[rows])}
+        if low is not None and high is not None:
+            entry |= {"q05": plain(low[rows]), "q95": plain(high[rows])}
         content[name] = entry
     content["manifest"] = dict(solution.manifest)
     return content
@@ -158,13 +152,13 @@ def _as_table(solution: Solution, names: Sequence[str], rows: Ints) -> str:
 
     columns = [["time", "[day]", *map(_number, solution.time[rows])]]
     for name in names:
-        unit, values = solution.items[name].unit, solution.values(name)
+        unit, (low, middle, high) = solution.items[name].unit, solution.spread(name)
         word = UNIT_WORDS.get(unit, unit)
-        if solution.kind == "patient":
-            cells = [_number(v) for v in values[0][rows]]
-        else:
-            low, middle, high = ([_number(v) for v in line] for line in _spread(values)[:, rows])
-            cells = [f"{m} ({a} to {b})" for a, m, b in zip(low, middle, high, strict=True)]
+        cells = [_number(v) for v in middle[rows]]
+        if low is not None and high is not None:
+            cells = [
+                f"{m} ({_number(a)} to {_number(b)})" for a, m, b in zip(low[rows], cells, high[rows], strict=True)
+            ]
         columns.append([name, f"[{word}]" if word else "", *cells])
     widths = [max(map(len, column)) for column in columns]
     lines = [f"Regimen: {solution.regimens[0]}", f"Result:  {solution._note()}.", ""]

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import api
+from ..asked import daily, end_of, save_times
 from ..clock import day_of
 from ..dosing.regimen import Regimen
 from ..errors import IncompleteWarning, InputError
 from ..parameters import load_parameters
 from ..solver.problem import SolverOptions
 from ..trial_files import REFERENCE
-from .output import Format, check_figure, format_of, say, write_figure, write_solution, written
+from .output import Format, check_figure, format_of, printed, say, write_figure, write_solution, written
 from .running import run_long
 from .verb import verb
 
@@ -165,6 +166,10 @@ def simulate(
     run = partial(run, plan, options=solver() if solver.keywords else None, observables=observables)
     if wanted is not None:
         run = partial(run, until=until if until is not None else max(*wanted, plan.length, plan.last_time))
+    elif kind == "table" and plot is None and folder is None:  # nobody sees the other days
+        end = end_of(until, plan)
+        grid = save_times(None if cohort is None else daily(end), end)
+        wanted = grid[printed(grid)].tolist()
     if cohort is None:
         for option, given in {"--design": design != REFERENCE, "--folder": folder, "--dask": dask}.items():
             if given:
@@ -180,7 +185,8 @@ def simulate(
     if plot is not None:
         shown = solution if wanted is None else _dense(run)
         write_figure(plot, lambda: shown.plot(observables))
-    write_solution(solution, observables, wanted is not None, kind, output)
+    some = printed(solution.time) if kind == "table" and wanted is None else None
+    write_solution(solution, observables, some, kind, output)
 
 
 @verb(examples=("il2model demo", "il2model demo -o results/demo"))

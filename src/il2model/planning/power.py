@@ -113,6 +113,7 @@ def power_study(
     cuts = default_cuts(plan) if cuts is None else cuts_of(cuts)
     sizes = sizes_of(sizes)
     endpoints = endpoints_of(endpoints)
+    asked.check_memory(min(replicates, BLOCK), max(sizes))
     facts: dict[str, object] = {
         "cuts": [None if c is None else list(c) for c in cuts],
         "sizes": list(sizes),

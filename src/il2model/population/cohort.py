@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import memory
 from ..errors import unknown_name
 from ..notebook import table
 from ..parameters import ParameterSet, load_parameters
@@ -145,6 +146,8 @@ class Cohort:
         values = parameters if parameters is not None else load_parameters()
         kernel = kernel if kernel is not None else builtin_kernel()
         sampler = Sampler(kernel, values)
+        size = memory.courses(n, 2, len(sampler.ids) + len(LABELS))
+        memory.check(size, f"A cohort of {n} subjects", "draw it in parts with first=, or a smaller one")
         varied = np.empty((n, len(sampler.ids)))
         labels = {name: np.empty(n) for name in LABELS}
         screened = 0

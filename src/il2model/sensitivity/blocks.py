@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import memory
 from ..errors import InputError
+from ..runs import RunOptions
 from ..solver.problem import Floats
 from ..store import BlockStore
 from .evaluate import Rows
@@ -31,6 +33,27 @@ class Block:
 def block_size(study: SensitivityStudy) -> int:
     """Return how many rows are evaluated between two writes: some seconds of work that share its overhead."""
     return 512 if study.compares else 4096
+
+
+def check_memory(study: SensitivityStudy, options: RunOptions) -> None:
+    """Refuse a study whose design, outputs or block of rows would not fit in memory.
+
+    Raises
+    ------
+    InputError
+    """
+    inputs, outputs, kernel = len(study.inputs), len(study.columns), study.kernel
+    rows = study.n * study.how.stride(inputs, study.second_order)
+    subjects = min(rows, block_size(study)) * (study.patients if study.compares else 1)
+    of_one = len(kernel.blueprint.parameters) * 3 + 4 * outputs + (0 if study.compares else study.days)
+    if options.executor is not None:
+        subjects = 0  # a block is worked on elsewhere
+    memory.check(
+        8.0 * (rows * (3 * inputs + 6 * outputs) + subjects * of_one),
+        f"{rows} rows of {inputs} inputs and {outputs} outputs"
+        + f", of {study.patients} patients each," * study.compares,
+        "ask for a smaller n, fewer times or outputs" + ", or fewer patients" * study.compares,
+    )
 
 
 def blocks(study: SensitivityStudy) -> Iterator[Block]:

@@ -17,7 +17,7 @@ from ..runs import Executor, Progress, RunOptions, ordered
 from ..solver.problem import Floats
 from ..store import BlockStore
 from ..units import to_float, to_whole
-from .blocks import Block, Collected, open_store, patients_left_out, store_rows, stored_part
+from .blocks import Block, Collected, check_memory, open_store, patients_left_out, store_rows, stored_part
 from .estimate import check_policy, estimate
 from .evaluate import Rows, evaluate
 from .methods import METHODS
@@ -74,6 +74,7 @@ def run_study(
     for plan in (study.plan, study.control_plan) if study.compares else (study.plan,):
         if studied := plan.studied():
             warn_incomplete(studied[1])
+    check_memory(study, options)
     begin = time.perf_counter()
     store = open_store(study, options.folder, resume=resume)
     store.write("study.json", {**study.describe(), "key": dict(study.key), "arguments": study.arguments})

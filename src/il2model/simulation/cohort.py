@@ -9,22 +9,22 @@ from typing import TypeAlias
 
 import numpy as np
 
+from .. import memory
 from ..dosing.regimen import Regimen
-from ..errors import InputError
 from ..runs import RunOptions, ordered
 from ..solver.kernel import Kernel
 from ..solver.problem import Floats, Ints, SolverOptions, Status
 from ..store import BlockStore
 from . import stored
 from .balance import Balance
-from .run import Courses, solve
-from .summary import RunningSummary
+from .run import Courses, solve, width
+from .summary import BINS, RunningSummary
 
 Cancel: TypeAlias = Callable[[], bool]
 Rows: TypeAlias = Callable[[slice], Floats]
 
-#: The most memory that courses may take, bytes.
-MEMORY_LIMIT = 8e9
+#: Bytes of the states of subjects that are worked on at a time; what is kept of them is less.
+AT_A_TIME = 128e6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +57,21 @@ class Task:
         """Compiled variant that runs the blocks."""
         return "single" if self.precision == "float32" else "batch"
 
+    @property
+    def at_a_time(self) -> int:
+        """Subjects that are worked on at a time; a multiple of the lanes."""
+        return max(8, 8 * int(AT_A_TIME // (8 * memory.courses(1, len(self.save), width(self.kernel)))))
+
 
 def solve_block(task: Task, subjects: tuple[Floats, Ints]) -> Courses:
     """Integrate the subjects of one block, (rows, which) as in `run.solve`; only what is kept leaves the worker."""
     rows, which = subjects
-    found = solve(
+    parts = [slice(k, k + task.at_a_time) for k in range(0, len(rows), task.at_a_time)]
+    return Courses.join([_solve_some(task, rows[part], which[part]) for part in parts])
+
+
+def _solve_some(task: Task, rows: Floats, which: Ints) -> Courses:
+    return solve(
         task.kernel,
         task.plans,
         rows,
@@ -74,7 +84,6 @@ def solve_block(task: Task, subjects: tuple[Floats, Ints]) -> Courses:
         precision=task.precision,
         batch=True,
     )
-    return replace(found, values={i: np.ascontiguousarray(v) for i, v in found.values.items()})
 
 
 def block_size(subjects: int, workers: int = 2) -> int:
@@ -143,6 +152,23 @@ def solve_blocks(
         how.tell(part.stop, total)
 
 
+def _check_memory(task: Task, n: int, how: RunOptions, block: int | None, *, whole: bool, summed: bool) -> None:
+    """Refuse a cohort of which more is held at a time than there is memory.
+
+    Raises
+    ------
+    InputError
+    """
+    m, ids = len(task.save), len(task.ids)
+    size = min(n, block or block_size(n, how.width))
+    waiting = min(n, 2 * how.width * size) * ids + (n * (ids + 1) if whole else 0) + (2 * BINS * ids if summed else 0)
+    need = memory.courses(
+        waiting, m, 1, working=min(n, how.width * min(size, task.at_a_time)), width=width(task.kernel)
+    )
+    ways = "keep fewer observables or times" + (", use summary=True, or give a folder" if whole else "")
+    memory.check(need, f"{n} subjects x {m} times x {ids} quantities", ways)
+
+
 def solve_cohort(
     task: Task,
     rows_of: Rows,
@@ -169,12 +195,11 @@ def solve_cohort(
     """
     n, m = len(which), len(task.save)
     on_disk = store is not None and store.folder is not None
-    size = 8.0 * n * m * len(task.ids)
-    if size > MEMORY_LIMIT and summaries is None and not on_disk:
-        raise InputError(
-            f"{n} subjects x {m} times x {len(task.ids)} observables need {size / 1e9:.1f} GB; keep fewer observables "
-            "or times, use summary=True, or give a folder."
-        )
+    alone = summaries is None and not on_disk and (how is None or how.executor is None)
+    block = None if alone else block_size(n)
+    _check_memory(
+        task, n, how or RunOptions(), block, whole=summaries is None and not on_disk, summed=summaries is not None
+    )
     held = {} if summaries is not None or on_disk else {i: np.full((n, m), np.nan) for i in task.ids}
     whole = Courses(
         time=task.save,
@@ -188,8 +213,6 @@ def solve_cohort(
     )
     messages: dict[int, str] = {}
     parts = []
-    alone = summaries is None and not on_disk and (how is None or how.executor is None)
-    block = None if alone else block_size(n)
     for part, found in solve_blocks(task, rows_of, which, how, block=block, store=store, cancel=cancel):
         for id, column in found.values.items():
             if summaries is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -49,9 +49,30 @@ class Courses:
             raise unknown_name("course", id, self.values)
         return self.values[id]
 
+    @classmethod
+    def join(cls, parts: Sequence[Courses]) -> Courses:
+        """Return the courses of all subjects of the parts, one after the other, each packed in memory."""
+        first = np.cumsum([0, *(len(p.status) for p in parts)])
+        whole = {f.name: [getattr(p.balance, f.name) for p in parts] for f in fields(Balance)}
+        return cls(
+            time=parts[0].time,
+            values={i: np.concatenate([p.values[i] for p in parts]) for i in parts[0].values},
+            status=np.concatenate([p.status for p in parts]),
+            steps=np.concatenate([p.steps for p in parts]),
+            rejected=np.concatenate([p.rejected for p in parts]),
+            messages={int(k) + s: text for k, p in zip(first, parts) for s, text in p.messages.items()},
+            balance=Balance(**{name: np.concatenate(columns) for name, columns in whole.items()}),
+            per_miu=np.concatenate([p.per_miu for p in parts]),
+        )
+
     def stack(self, ids: Sequence[str]) -> Floats:
         """Return (subject, time, quantity) of some courses."""
         return np.stack([self[i] for i in ids], axis=-1)
+
+
+def width(kernel: Kernel) -> int:
+    """Return how many numbers a subject has at each time while it is worked on: states in three copies, observables."""
+    return 3 * len(kernel.blueprint.states) + len(kernel.blueprint.observables)
 
 
 def solve(

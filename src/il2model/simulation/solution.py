@@ -238,7 +238,7 @@ class Solution:
         """Return the rows of those who ran to the end: who failed on the way is in no statistic at any time."""
         return np.asarray(values[self.status == Status.SUCCESS])
 
-    def _spread(self, id: str) -> tuple[Floats | None, Floats, Floats | None]:
+    def spread(self, id: str) -> tuple[Floats | None, Floats, Floats | None]:
         """Return 5 %, median and 95 % over the subjects that are not left out; no spread for one."""
         if self.summaries is not None:
             low, middle, high = self.summaries[id].quantiles((0.05, 0.5, 0.95))
@@ -267,7 +267,7 @@ class Solution:
 
     def _curve(self, id: str) -> Curve:
         item, order = self._kept(id), np.argsort(self.time, kind="stable")
-        low, middle, high = (None if x is None else x[order] for x in self._spread(id))
+        low, middle, high = (None if x is None else x[order] for x in self.spread(id))
         assert middle is not None
         label, days = str(self.regimens[0].name), self.time[order]
         line: Line = {"label": label, "time": days, "value": middle, "low": low, "high": high}
@@ -286,7 +286,7 @@ class Solution:
         """Return a small table for a notebook: what was run, and first and last values."""
         rows, first, last = [], int(self.time.argmin()), int(self.time.argmax())
         for id in self._ids_shown():
-            item, spread = self.items[id], self._spread(id)
+            item, spread = self.items[id], self.spread(id)
             rows.append((item.name, told(spread, first), told(spread, last), item.unit, id))
         head = ("", f"day {self.time[first]:g}", f"day {self.time[last]:g}", "unit", "id")
         note = f"{self._note()}; {len(self.time)} times, {len(self.keys())} quantities"

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from .. import memory
 from .._version import __version__
+from ..endpoints.assays import MEASURED
+from ..endpoints.registry import RESULTS
 from ..errors import InputError
 from ..manifest import Manifest, manifest
 from ..parameters import ParameterSet, load_parameters
@@ -21,7 +24,7 @@ from ..streams import checked_seed, derived_seed
 from ..uncertainty.draws import draw, source_of
 from ..units import to_float, to_whole
 from .design import TrialDesign
-from .pool import Pool, build_pool
+from .pool import STEP, Pool, build_pool
 from .trial import Trial
 
 
@@ -135,6 +138,30 @@ class Question:
     def size(self) -> int:
         """Virtual patients of one parameter set."""
         return int(self.facts["pool"] or 0)
+
+    def check_memory(self, replicates: int, per_arm: int | None = None) -> None:
+        """Refuse pools, trials and results that would not fit in memory; those of an executor are its own affair.
+
+        Parameters
+        ----------
+        replicates : int
+        per_arm : int, optional
+            Patients of an arm, of the largest trial; those of the design by default.
+
+        Raises
+        ------
+        InputError
+        """
+        plan, arms, visits = self.design, len(self.design.arms), len(self.design.visits)
+        patients = plan.patients if per_arm is None else arms * per_arm
+        days, seen = plan.follow_up / STEP + visits + 2, visits * len(MEASURED)
+        kept = (3 if self.facts["hazard_ratio"] is not None else 2) * arms * (days + seen)
+        pools = self.size * (kept + days * (len(MEASURED) + 1) + len(self.values))
+        trial = patients * (2 * days + 5 * seen)
+        found = replicates * (2 * (len(RESULTS) + 20 * arms + 4 * arms * visits) + arms * plan.follow_up / 20)
+        if self.options.executor is None:
+            what = f"{replicates} trials of {patients} patients, drawn from {self.size},"
+            memory.check(8.0 * (pools + trial + found), what, "ask for a smaller pool, fewer patients or replicates")
 
     @property
     def drawn_from(self) -> str | None:

@@ -90,6 +90,7 @@ def run_trial(
         hazard_ratio=hazard_ratio,
         sizes=(POOL, POOL_PER_DRAW),
     )
+    asked.check_memory(replicates)
     plan, store = asked.design, asked.store()
     blocks = _run(asked.recipes(plan.enrich), replicates, asked.seed, store, options)
     details = {"trial": plan.name, "replicates": replicates, **asked.facts, "drawn_from": asked.drawn_from}
