@@ -12,10 +12,12 @@ import sys
 import time
 from pathlib import Path
 
+from il2model.calibration.averages import structure_rows
 from il2model.calibration.checks import check_fit
+from il2model.calibration.evidence import compare
 from il2model.calibration.problem import Problem
 from il2model.calibration.self_test import calibration_of_sampler
-from il2model.calibration.structures import compare, structure_rows, yardsticks
+from il2model.calibration.structures import BY_STAGE, yardsticks
 from il2model.calibration.tables import write_table
 from il2model.endpoints import STAGES
 from il2model.runs import shown
@@ -28,13 +30,13 @@ def say(text: str) -> None:
 
 def structures(folder: Path) -> None:
     """Compare structures of both halves."""
-    for stage, n in (("imodals", 8192), ("mirocals", 1024)):
+    for stage in BY_STAGE:
         problem = Problem.pose(stage, results=folder)
-        with shown(stage):
-            found = compare(stage, n=n, results=folder)
+        with shown(f"structures of {stage}") as progress:
+            found = compare(stage, folder / stage / "structures", results=folder, progress=progress)
         rows = structure_rows(problem, found)
         if stage == "mirocals":
-            for name, score in yardsticks(problem, found[0].predicted).items():
+            for name, score in yardsticks(problem).items():
                 rows.append({"structure": name, "meaning": "yardstick", "ln_evidence": score})
         write_table(folder / f"structures-{stage}.csv", rows)
 

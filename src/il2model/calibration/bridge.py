@@ -83,7 +83,8 @@ def bridged(
     pose: Pose, folder: Path | None, key: dict[str, object], drawn: Weighted, seed: int, run: RunOptions
 ) -> Bridge:
     """Move draws of importance sampling on by chains, and bridge from them to the law of the last round."""
-    options = replace(CHAINS, seed=seed)
+    d = drawn.z.shape[1]
+    options = replace(CHAINS, walkers=max(CHAINS.walkers, 2 * d + 2), seed=seed)
     store = BlockStore(folder, key)
     with one_thread():
         points = drawn.z[drawn.equal(options.walkers * options.ensembles, seed)]

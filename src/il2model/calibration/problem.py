@@ -95,6 +95,8 @@ class Structure:
         Fixed parameters that are sampled, with the distribution of their prior.
     trait : Trait
         What the response is tied to (stage mirocals).
+    family : str
+        Near-copies share it, and with it the prior weight of one structure; by default its own.
     """
 
     name: str = "default"
@@ -102,6 +104,7 @@ class Structure:
     fix: Mapping[str, float] = field(default_factory=dict)
     free: Mapping[str, tuple[str, Mapping[str, float]]] = field(default_factory=dict)
     trait: mirocals.Trait = field(default_factory=mirocals.Trait)
+    family: str = ""
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,37 @@ def effective_draws(log_weight: Floats) -> float:
 
 def pareto_k(log_weight: Floats) -> float:
     """Return the shape of the tail of the weights: below 0.5 their variance is finite (Vehtari and others 2024)."""
+    return smoothed(log_weight)[1]
+
+
+def smoothed(log_weight: Floats) -> tuple[Floats, float]:
+    """Return log weights whose tail follows a Pareto law, that add up to one, and its k."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of an announced version, and of a tail that is too short
         from arviz import psislw
 
-        value = np.where(np.isfinite(log_weight), log_weight, np.max(log_weight, initial=0.0) - 1e6)
-        return float(psislw(value)[1])
+        runs = np.isfinite(log_weight)
+        value = np.where(runs, log_weight, np.min(log_weight, where=runs, initial=0.0) - 1e3)
+        found, k = psislw(value)
+        return np.asarray(found), float(k)
+
+
+def left_out(log_weight: Floats, term: Floats) -> tuple[float, float]:
+    """Return the expected log density of a published number when it is left out, and the Pareto k of that.
+
+    Parameters
+    ----------
+    log_weight : (draw,)
+        Of draws of the posterior; zeros where they count alike.
+    term : (draw,)
+        Log density of the number.
+    """
+    from scipy.special import logsumexp
+
+    term = np.where(np.isfinite(term), term, -np.inf)
+    runs = np.isfinite(term)
+    found, k = smoothed(np.where(runs, log_weight - np.where(runs, term, 0.0), -np.inf))
+    return float(logsumexp(found[runs] + term[runs])), k
 
 
 def log_mean(log_weight: Floats) -> tuple[float, float]:

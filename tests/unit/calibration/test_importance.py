@@ -26,16 +26,16 @@ HERE = RunOptions(executor=ThreadPoolExecutor(2))
 
 
 class Gaussian:
-    """Each of eight coordinates is seen with an error of 0.1: far from the prior."""
+    """Each of 24 coordinates is seen with an error of 0.2: far from the prior."""
 
-    coordinates, steps = tuple("abcdefgh"), 0
-    seen = np.linspace(-1.5, 1.5, 8)
+    coordinates, steps = tuple("abcdefghijklmnopqrstuvwx"), 0
+    seen = np.linspace(-1.5, 1.5, 24)
 
     def log_likelihood(self, z):
-        return norm.logpdf(z, self.seen, 0.1).sum(axis=1)
+        return norm.logpdf(z, self.seen, 0.2).sum(axis=1)
 
-    log_evidence = norm.logpdf(seen, 0, np.sqrt(1.01)).sum()
-    mean, sd = seen / 1.01, np.full(8, 0.1 / np.sqrt(1.01))
+    log_evidence = norm.logpdf(seen, 0, np.sqrt(1.04)).sum()
+    mean, sd = seen / 1.04, np.full(24, 0.2 / np.sqrt(1.04))
 
 
 class Correlated:
@@ -185,7 +185,7 @@ def test_draws_do_not_depend_on_who_works_or_on_the_folder(tmp_path):
 
 def test_draws_of_a_similar_problem_are_a_start():
     from_prior = explore(Gaussian, None, OPTIONS, HERE)
-    start = Gaussian.mean + 0.15 * np.random.default_rng(1).standard_normal((500, 8))
+    start = Gaussian.mean + 0.3 * np.random.default_rng(1).standard_normal((500, 24))
     near = explore(Gaussian, None, OPTIONS, HERE, start=start)
     assert near.converged and near.evaluations < from_prior.evaluations
     assert near.evidence[0] == pytest.approx(Gaussian.log_evidence, abs=4 * near.evidence[1])
