@@ -36,6 +36,10 @@ class SimulationError(Il2modelError, RuntimeError):
     """A run that failed; carries the status sentence of the first failed subject."""
 
 
+class StorageError(Il2modelError):
+    """A disk that is full or fails; what was on it is as it was."""
+
+
 class IncompleteWarning(UserWarning):
     """A result that is valid but says less than it seems (uncalibrated, out of range)."""
 

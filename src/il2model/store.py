@@ -5,6 +5,7 @@ A run that is killed at any moment leaves a folder from which it goes on to the 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -20,7 +21,7 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import InputError
+from .errors import Il2modelError, InputError, StorageError
 
 Content = bytes | memoryview | str | Callable[[IO[bytes]], object]
 #: An array of any numbers or of text, and a JSON value.
@@ -62,7 +63,7 @@ def write_atomic(path: str | Path, content: Content, *, mode: int = 0o666) -> Pa
             if callable(content):
                 content(stream)
             else:
-                stream.write(content.encode() if isinstance(content, str) else content)
+                stream.write(content.encode(errors="replace") if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
@@ -71,6 +72,12 @@ def write_atomic(path: str | Path, content: Content, *, mode: int = 0o666) -> Pa
         raise
     _sync_folder(path.parent)
     return path
+
+
+def unwritten(place: object, error: OSError, more: str = "") -> Il2modelError:
+    """Return what to raise where `place` cannot be written: the disk's failure, or a wrong place."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+    return (StorageError if full else InputError)(f"{place} cannot be written: {error.strerror or error}{more}.")
 
 
 def write_json(path: str | Path, value: Json) -> Path:
@@ -137,7 +144,7 @@ class BlockStore:
             if not self._is_mine():
                 write_json(self.folder / _KEY, {"digest": self.digest, "job": dict(self.key)})
         except OSError as error:
-            raise InputError(f"{self.folder} cannot be written: {error.strerror or error}.") from None
+            raise unwritten(self.folder, error) from None
 
     @classmethod
     def opened(cls, folder: str | Path, verb: str) -> BlockStore:
@@ -221,10 +228,7 @@ class BlockStore:
         try:
             write_atomic(path, content)
         except OSError as error:
-            raise InputError(
-                f"{self.folder} cannot be written ({error.strerror or error}); what is there stays, and a resumed run "
-                "goes on from it."
-            ) from None
+            raise unwritten(self.folder, error, "; what is there stays, and a resumed run goes on from it") from None
 
     def _is_mine(self) -> bool:
         """Whether the folder says that it holds this job; False if it says nothing."""

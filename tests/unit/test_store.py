@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from il2model.errors import InputError
+from il2model.errors import InputError, StorageError
 from il2model.store import BlockStore, digest, write_atomic
 
 KEY = {"job": "trial", "seed": 1, "design": "x" * 100}
@@ -109,7 +109,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_no_part(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match=r"No space left on device.*goes on from it"):
+    with pytest.raises(StorageError, match=r"No space left on device.*goes on from it"):
         store.put("x", {"x": np.ones(1)})
     assert [p.name for p in tmp_path.iterdir()] == ["job.json"]
 

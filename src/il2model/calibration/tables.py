@@ -12,6 +12,7 @@ import numpy as np
 
 from ..runs import log
 from ..solver.problem import Floats
+from ..spreadsheet import text_cell
 from ..store import write_atomic
 from ..uncertainty.posterior import Posterior
 from .chains import Chains
@@ -168,5 +169,5 @@ def write_table(path: Path, rows: list[Row]) -> None:
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
     for row in rows:
-        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else text_cell(v) for k, v in row.items()})
     write_atomic(path, text.getvalue())

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..dosing.regimen import Regimen
 from ..errors import InputError
+from ..store import write_atomic
 from .output import written
 from .verb import verb
 
@@ -15,7 +16,7 @@ Write = Callable[[Path, Regimen], object]
 
 
 def _text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf8")
+    write_atomic(path, text)
 
 
 def _sbml(path: Path, plan: Regimen) -> None:

@@ -6,6 +6,7 @@ Verbs are imported when they are used: `il2model --help` loads none of them.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import gc
 import io
 import os
@@ -18,7 +19,7 @@ from cyclopts import App, CycloptsError, Group
 from cyclopts.exceptions import CoercionError, MissingArgumentError, RepeatArgumentError, UnknownOptionError
 
 from .._version import __version__
-from ..errors import Il2modelError, InputError, SimulationError, unknown_name
+from ..errors import Il2modelError, InputError, SimulationError, StorageError, unknown_name
 from .stopping import stopped
 
 DESCRIPTION = "Low-dose interleukin-2 in ALS: from dose to Treg to survival. Research use only; no clinical advice."
@@ -133,6 +134,16 @@ def _note(message: Warning | str, *_: object, **__: object) -> None:
     print(f"il2model: note: {message}", file=sys.stderr)
 
 
+def _let_go() -> None:
+    """Give what is still to be printed to nobody."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _colon(error: MemoryError) -> str:
+    return f": {error}".rstrip(".") if str(error) else ""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     if arguments is None:  # the process is ours
@@ -152,15 +163,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = line.run()
             sys.stdout.flush()
             return code
-    except SimulationError as error:
+    except (SimulationError, StorageError) as error:
         print(f"il2model: {error}", file=sys.stderr)
         return 1
     except Il2modelError as error:
         print(f"il2model: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go()
         return 0
+    except OSError as error:
+        place = error.filename or "what was written"
+        print(f"il2model: {place}: {error.strerror or error}.", file=sys.stderr)
+        _let_go()
+        return 1
+    except MemoryError as error:
+        print(f"il2model: There is not enough memory for this run{_colon(error)}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt as stop:
         return stopped(stop)
 

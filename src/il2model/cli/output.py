@@ -13,6 +13,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..solver.problem import Floats, Ints
+from ..spreadsheet import csv_text
+from ..store import Content, unwritten, write_atomic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,14 +43,14 @@ def written(place: Path | str | None) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise InputError(f"{place} cannot be written: {error.strerror or error}.") from None
+        raise unwritten(place, error) from None
 
 
-def write_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file, its folder made if missing, and say so."""
+def write_file(path: Path, content: Content) -> None:
+    """Write a file whole or not at all, its folder made if missing, and say so."""
     with written(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(path)
+        write_atomic(path, content)
     say(f"wrote {path}")
 
 
@@ -60,14 +62,18 @@ def check_figure(path: Path | None) -> None:
 
 def write_figure(path: Path, draw: Callable[[], Figure]) -> None:
     """Draw to a PNG, SVG or PDF file."""
-    write_file(path, lambda p: draw().savefig(p, dpi=150))
+    from ..plotting.figure import figure_bytes
+
+    write_file(path, figure_bytes(draw(), path.suffix.lower().lstrip("."), dpi=150))
 
 
 def write_table(folder: Path | None, table: pd.DataFrame, figure: Callable[[], Figure], stem: str) -> None:
     """Write a table (CSV) and a figure (PNG) to a folder, if there is one."""
     if folder is not None:
-        write_file(folder / f"{stem}.csv", lambda p: table.to_csv(p, index=False, float_format="%.6g"))
-        write_file(folder / f"{stem}.png", lambda p: figure().savefig(p, dpi=140))
+        from ..plotting.figure import figure_bytes
+
+        write_file(folder / f"{stem}.csv", csv_text(table, index=False))
+        write_file(folder / f"{stem}.png", figure_bytes(figure(), dpi=140))
 
 
 def listing(rows: Sequence[Mapping[str, object]], kind: Listing) -> None:
@@ -102,18 +108,17 @@ def write_solution(
     rows = np.arange(len(solution.time)) if rows is None else rows
     if kind == "nc":
         assert output is not None
-        data = solution.to_xarray(names)
-        write_file(output, lambda path: data.to_netcdf(path, engine="scipy"))
+        write_file(output, bytes(solution.to_xarray(names).to_netcdf(engine="scipy")))
         return
     if kind == "csv":
-        text = solution.to_dataframe(names).to_csv()
+        text = csv_text(solution.to_dataframe(names), digits=None)
     else:
         text = json.dumps(_as_json(solution, names, rows)) if kind == "json" else _as_table(solution, names, rows)
     text += "\n" * (not text.endswith("\n"))
     if output is None:
         sys.stdout.write(text)
     else:
-        write_file(output, lambda path: path.write_text(text, encoding="utf8"))
+        write_file(output, text)
 
 
 def printed(time: Floats) -> Ints:

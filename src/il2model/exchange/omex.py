@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
+
+from ..store import write_atomic
 
 _FORMATS = {
     ".omex": "http://identifiers.org/combine.specifications/omex",
@@ -32,7 +35,8 @@ def write_omex(path: Path, files: Mapping[str, str], master: str) -> Path:
         + "\n".join(rows)
         + "\n</omexManifest>\n"
     )
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in {"manifest.xml": manifest, **files}.items():
             archive.writestr(zipfile.ZipInfo(name, _DATE), text)
-    return path
+    return write_atomic(path, content.getvalue())

@@ -22,7 +22,7 @@ from ..parameters import Distribution, ParameterSet, load_parameters
 from ..simulation.schedule import build_schedule
 from ..solver.kernel import builtin_kernel
 from ..solver.problem import ADD
-from ..store import write_atomic
+from ..store import unwritten, write_atomic
 from ..units import factor
 from .sbml import to_sbml
 
@@ -77,7 +77,7 @@ def write_petab(folder: Path, values: ParameterSet | None = None) -> Path:
         for name, text in to_petab(values).items():
             write_atomic(folder / name, text)
     except OSError as error:
-        raise InputError(f"{folder} cannot be written: {error.strerror or error}.") from None
+        raise unwritten(folder, error) from None
     return folder / "problem.yaml"
 
 

@@ -104,10 +104,11 @@ class PowerStudy(Planned):
 
     def plot(self) -> Figure:
         """Draw a heat map of power, cut-offs against sizes, per endpoint."""
+        from ..plotting.figure import legible
         from .figures import power_figure
 
         label = "power" if self.draws is None else "assurance"
-        return power_figure(self.table, "\n".join([f"{self.design.name}: {label} in %", *self.notes]), label)
+        return power_figure(self.table, "\n".join([f"{legible(self.design.name)}: {label} in %", *self.notes]), label)
 
     def save(self, store: BlockStore) -> None:
         """Write the study beside the blocks of its run."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Required, TypedDict
 
 import numpy as np
 
-from .figure import Drawing, single
+from .figure import Drawing, legible, single
 from .panels import COLOURS
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def forest(rows: Sequence[ForestRow], *, title: str, axis: str, log: bool = Fals
             face = "white" if row.get("check") else COLOURS[2]
             mark = "check, not fitted" if row.get("check") else "published"
             ax.plot([value], [y - 0.22], "D", color=COLOURS[2], markerfacecolor=face, markersize=5, label=mark)
-    ax.set_yticks(range(len(rows)), [str(r["label"]) for r in reversed(rows)], fontsize=8)
+    ax.set_yticks(range(len(rows)), [legible(str(r["label"]), 60) for r in reversed(rows)], fontsize=8)
     ax.set_ylim(-0.7, len(rows) - 0.3)
     # the axis shows model and data; a wider prior is cut
     shown = [x for r in rows for x in (*r.get("posterior", ()), *r.get("published", ())) if np.isfinite(x)]

@@ -99,6 +99,8 @@ def panels(
 
 
 def _panel(ax: Axes, curve: Curve, doses: Sequence[float], zoom: tuple[float, float] | None) -> None:
+    from .figure import legible
+
     many = len(curve["lines"]) > 1
     for k, line in enumerate(curve["lines"]):
         colour, style = (COLOURS[k % 6], STYLES[k % 6]) if many else (COLOURS[1], "-")
@@ -107,7 +109,7 @@ def _panel(ax: Axes, curve: Curve, doses: Sequence[float], zoom: tuple[float, fl
         if line.get("low") is not None:
             band = (np.asarray(line["low"])[inside], np.asarray(line["high"])[inside])
             ax.fill_between(time[inside], *band, color=colour, alpha=0.18, linewidth=0)
-        ax.plot(time[inside], value[inside], style, color=colour, label=line["label"], linewidth=1.4)
+        ax.plot(time[inside], value[inside], style, color=colour, label=legible(line["label"]), linewidth=1.4)
     word = UNIT_WORDS.get(curve["unit"], curve["unit"])
     ax.set_title(_wrap(curve["name"], 48), fontsize=10, loc="left")
     ax.set_ylabel(word)

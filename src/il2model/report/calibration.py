@@ -15,6 +15,7 @@ from ..calibration.self_test import RANKED
 from ..endpoints import STAGES
 from ..errors import InputError
 from ..plotting.forest import ForestRow, forest, histograms, profiles
+from ..spreadsheet import original
 from ..store import write_atomic
 from ..trial_files import REFERENCE
 from ..trials.design import TrialDesign
@@ -35,7 +36,9 @@ def read_table(path: Path) -> list[Row]:
     if not path.exists():
         return []
     with path.open(encoding="utf8") as stream:
-        return [{k: v if k == "unit" else _number(v) for k, v in row.items()} for row in csv.DictReader(stream)]
+        return [
+            {k: v if k == "unit" else _number(original(v)) for k, v in row.items()} for row in csv.DictReader(stream)
+        ]
 
 
 def _number(text: str) -> float | bool | str:

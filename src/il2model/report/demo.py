@@ -13,8 +13,10 @@ from ..api import simulate
 from ..endpoints.kinds import Course
 from ..endpoints.panels import DISEASE, FIRST_DAYS, IMMUNE
 from ..endpoints.registry import ENDPOINTS
+from ..plotting.figure import figure_bytes
 from ..plotting.panels import Curve, Line, panels
 from ..simulation.solution import Solution
+from ..spreadsheet import csv_text
 from ..store import write_atomic, write_json
 from ..trials.trial import Trial
 from .embed import embedded
@@ -102,7 +104,8 @@ def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None
         for label, solution in arms[trial].items():
             stem = f"{trial}-{label.replace(' ', '').lower()}"
             write_atomic(folder / f"{stem}.nc", bytes(solution.to_xarray().to_netcdf(engine="scipy")))
-            solution.to_dataframe([*IMMUNE, *DISEASE]).to_csv(folder / f"{stem}.csv", float_format="%.8g")
+            table = csv_text(solution.to_dataframe([*IMMUNE, *DISEASE]), digits="%.8g")
+            write_atomic(folder / f"{stem}.csv", table)
     some = list(arms[TRIALS[-1]].values())[-1]
     note = "one typical patient per arm, not a cohort" + ("" if some.calibrated else "; uncalibrated parameters")
     figures = []
@@ -112,7 +115,7 @@ def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None
         title = title.format(trial=trials[trial].name, cycles=plan.cycles)
         doses = [d.time for d in plan.given]
         figure = panels(_curves(arms[trial], ids), doses=doses, title=title, note=note, zoom=zoom)
-        figure.savefig(folder / f"{stem}.png", dpi=150)
+        write_atomic(folder / f"{stem}.png", figure_bytes(figure, dpi=150))
         names = ", ".join(arms[trial][next(iter(arms[trial]))].items[i].name for i in ids)
         figures.append({"title": title, "file": stem, "data": embedded(figure), "alt": f"{title}. Panels: {names}."})
     page = folder / "index.html"

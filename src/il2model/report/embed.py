@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +11,6 @@ if TYPE_CHECKING:
 
 def embedded(figure: Figure, dpi: int = 110) -> str:
     """Return a figure as base64 PNG."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi)
-    return base64.b64encode(stream.getvalue()).decode()
+    from ..plotting.figure import figure_bytes
+
+    return base64.b64encode(figure_bytes(figure, dpi=dpi)).decode()

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from .._version import __version__
+from ..plotting.figure import figure_bytes
+from ..spreadsheet import csv_text
 from ..store import write_atomic, write_json
 from ..trials.result import TrialResult
 from .calibration import short
@@ -21,9 +23,8 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     frame = result.summary()
-    frame.drop(columns=[c for c in ("sentence", "mean") if c in frame]).to_csv(
-        folder / "summary.csv", float_format="%.6g"
-    )
+    table = frame.drop(columns=[c for c in ("sentence", "mean") if c in frame])
+    write_atomic(folder / "summary.csv", csv_text(table))
     data = xr.Dataset(
         {
             "value": (("replicate", "name"), result.table),
@@ -35,7 +36,7 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
     )
     write_atomic(folder / "replicates.nc", data.to_netcdf(engine="scipy"))
     figure = result.plot()
-    figure.savefig(folder / "trial.png", dpi=140)
+    write_atomic(folder / "trial.png", figure_bytes(figure, dpi=140))
     environment = Environment(loader=PackageLoader("il2model.report"), autoescape=select_autoescape())
     environment.filters["short"] = short
     power, error = result.power()

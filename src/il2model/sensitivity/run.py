@@ -15,6 +15,7 @@ from ..errors import InputError, warn_incomplete
 from ..manifest import manifest, peak_memory
 from ..runs import Executor, Progress, RunOptions, ordered
 from ..solver.problem import Floats
+from ..spreadsheet import csv_text
 from ..store import BlockStore
 from ..units import to_float, to_whole
 from .blocks import Block, Collected, check_memory, open_store, patients_left_out, store_rows, stored_part
@@ -240,6 +241,6 @@ def _manifest(
 def _write(store: BlockStore, result: StudyResult) -> None:
     """Write indices, manifest and failed rows beside the blocks."""
     store.write("indices.nc", bytes(result.to_xarray().to_netcdf(engine="scipy")))
-    store.write("indices.csv", result.to_dataframe().to_csv(float_format="%.6g"))
+    store.write("indices.csv", csv_text(result.to_dataframe()))
     store.write("failed.json", {str(k): w for k, w in result.reasons.items()})
     store.write("manifest.json", json.dumps({**result.manifest, "notes": list(result.notes)}, indent=1) + "\n")

@@ -22,7 +22,7 @@ _SPAN = (300.0, 10_000.0)
 
 def trial_figure(result: Replicates) -> Figure:
     """Draw four panels: replicates of Kaplan-Meier curves, two strata, hazard ratio against pNFH."""
-    from ..plotting.figure import Drawing
+    from ..plotting.figure import Drawing, legible
 
     figure = Drawing(figsize=(10.5, 8.0), layout="constrained")
     axes = figure.subplots(2, 2)
@@ -36,13 +36,15 @@ def trial_figure(result: Replicates) -> Figure:
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
     state = "calibrated" if result.manifest.get("calibrated") else "uncalibrated"
-    title = f"{result.design.name}: {len(result.table)} replicates, {state} parameters"
+    title = f"{legible(result.design.name)}: {len(result.table)} replicates, {state} parameters"
     figure.suptitle("\n".join(filter(None, (title, result.left_out))), fontsize=11, wrap=True)
     return figure
 
 
 def _labels(result: Replicates) -> list[str]:
-    return [a.name for a in result.design.arms]
+    from ..plotting.figure import legible
+
+    return [legible(a.name) for a in result.design.arms]
 
 
 def _overall(ax: Axes, result: Replicates) -> None:
@@ -57,13 +59,13 @@ def _overall(ax: Axes, result: Replicates) -> None:
     arms = result.design.arms
     ax.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 0.06 * len(arms)))
     marks = np.linspace(0, result.days[-1], 5)
-    for k, arm in enumerate(arms):
+    for k, (arm, label) in enumerate(zip(arms, _labels(result), strict=True)):
         expected = np.interp(marks, result.days, result.strata["all"][k])
         text = "   ".join(f"{arm.size * s:.0f}" for s in expected)
         ax.text(
             1.0,
             0.02 + 0.06 * (len(arms) - 1 - k),
-            f"expected at risk, {arm.name}: {text}",
+            f"expected at risk, {label.strip()}: {text}",
             transform=ax.transAxes,
             fontsize=7,
             color=COLOURS[k],
