@@ -10,7 +10,7 @@ import numpy as np
 from ..dosing.regimen import Regimen
 from ..parameters import ParameterSet
 from ..population.patients import Patients
-from ..simulation.run import solve
+from ..simulation.run import observed
 from ..solver.kernel import Kernel
 from ..solver.problem import Floats, SolverOptions
 from ..streams import fixed_seed
@@ -93,17 +93,15 @@ class Simulator:
             NaN where a run failed.
         """
         plans = [(self.arms[a] if isinstance(a, str) else a).until(float(times[-1])) for a in arms]
-        course = solve(
+        course = observed(
             self.kernel,
             plans,
             np.tile(rows, (len(plans), 1)),
             times,
-            float(times[-1]),
             ids,
             which=np.repeat(np.arange(len(plans)), len(rows)),
             options=SolverOptions(rtol=self.size.rtol),
             precision=precision,
-            batch=True,
         )
         seen: dict[str, dict[str, Floats]] = {}
         for i, arm in enumerate(arms):

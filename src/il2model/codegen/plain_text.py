@@ -127,16 +127,16 @@ def _between(a, b):
 '''
 
 
-def _vector_function(name: str, doc: str, arguments: str, lines: list[str], results: list[str], first: str) -> str:
-    """A function over columns; each result is broadcast to the shape of `first`."""
-    body = [f"def {name}({arguments}):", f'    """{doc}"""', "    exp, log, power = _columns()"]
-    body += lines
-    if not results:
-        body.append(f"    return np.empty((*np.shape({first}), 0))")
-        return "\n".join(body) + "\n\n"
-    body.append(f"    results = [{', '.join(results)}]")
-    body.append(f"    return np.stack([np.broadcast_to(r, np.shape({first})).astype(float) for r in results], axis=-1)")
-    return "\n".join(body) + "\n\n"
+def _vector_function(
+    name: str, doc: str, arguments: str, lines: list[str], results: list[str], first: str, width: int = 1
+) -> str:
+    """A function over columns; each result gives `width` of them, broadcast to the shape of `first`."""
+    body = [f"def {name}({arguments}):", f'    """{doc}"""', "    exp, log, power = _columns()", *lines]
+    body.append(f"    results = np.empty((*np.shape({first}), {width * len(results)}))")
+    for k, result in enumerate(results):
+        columns = ", ".join(f"results[..., {width * k + j}]" for j in range(width))
+        body.append(f"    {columns} = {result}")
+    return "\n".join([*body, "    return results"]) + "\n\n"
 
 
 def write_plain(model: Model, fixed: tuple[str, ...]) -> str:
@@ -180,12 +180,12 @@ def _column_functions(model: Model) -> str:
     limits = [limit for some in model.limits.values() for limit in some]
     sides = [e for limit in limits for e in (*limit.roots, limit.slope)]
     start = list(model.baseline.values())
-    for name, doc, used, results in (
-        ("baseline", "Initial states; c is (..., constant).", start, [_show(e) for e in start]),
-        ("margins", "Conditions on the parameters; each must be positive.", margins, [_show(e) for e in margins]),
-        ("limits", "Lowest and highest value that each condition leaves.", sides, [_sides(x) for x in limits]),
+    for name, doc, used, results, width in (
+        ("baseline", "Initial states; c is (..., constant).", start, [_show(e) for e in start], 1),
+        ("margins", "Conditions on the parameters; each must be positive.", margins, [_show(e) for e in margins], 1),
+        ("limits", "Lowest and highest value that each condition leaves.", sides, [_sides(x) for x in limits], 2),
     ):
-        text += _vector_function(name, doc, "p, c", _fixed_columns(model, _symbols(used)), results, first)
+        text += _vector_function(name, doc, "p, c", _fixed_columns(model, _symbols(used)), results, first, width)
     return text
 
 
@@ -193,8 +193,8 @@ def _sides(limit: Limit) -> str:
     """The lowest and the highest value as text."""
     roots = [_show(root) for root in limit.roots]
     if len(roots) == 2:
-        return f"*_between({roots[0]}, {roots[1]})"
-    return f"*_side({roots[0]}, {_show(limit.slope)})"
+        return f"_between({roots[0]}, {roots[1]})"
+    return f"_side({roots[0]}, {_show(limit.slope)})"
 
 
 def _untreated(model: Model) -> str:

@@ -73,7 +73,9 @@ class Batch:
     @property
     def usable(self) -> NDArray[np.bool_]:
         """(subject,): whether the parameters are not refused."""
-        return np.array([s not in self.refused for s in range(len(self))], dtype=bool)
+        usable = np.ones(len(self), dtype=bool)
+        usable[list(self.refused)] = False
+        return usable
 
     @property
     def untreated(self) -> Floats:
@@ -162,17 +164,15 @@ def _schedules(
     surface = bp.parameters.at("body_surface") if "body_surface" in bp.parameters else -1
     if surface < 0 and any(d.per_m2 for plan in plans for d in plan.doses):
         raise InputError(f"A dose per m2 needs the parameter body_surface, which {bp.name} lacks.")
+    plan = np.zeros(len(rows), np.int64) if which is None else which
+    known = [rows[:, c] if c >= 0 else np.full(len(rows), v) for c, v in (*((c, 0.0) for c in lags), (surface, 1.0))]
     made: dict[tuple[int, tuple[float, ...], float], int] = {}
     schedules: list[Schedule] = []
     schedule = np.zeros(len(rows), np.int64)
-    for s, row in enumerate(rows):
-        key = (
-            0 if which is None else int(which[s]),
-            tuple(float(row[c]) if c >= 0 else 0.0 for c in lags),
-            float(row[surface]) if surface >= 0 else 1.0,
-        )
+    for s, (number, (*lag, area)) in enumerate(zip(plan.tolist(), np.column_stack(known).tolist(), strict=True)):
+        key = (number, tuple(lag), area)
         if key not in made:
             made[key] = len(schedules)
-            schedules.append(build_schedule(plans[key[0]], bp, key[1], key[2], until))
+            schedules.append(build_schedule(plans[number], bp, tuple(lag), area, until))
         schedule[s] = made[key]
     return tuple(schedules), schedule

@@ -97,6 +97,13 @@ class Blueprint:
         return tuple(i for i in self.limited if any(x.follows for x in self.limits if x.parameter == i))
 
     @cached_property
+    def fixed_columns(self) -> tuple[int, ...]:
+        """Where the terms of `fixed` are among parameters and constants."""
+        names = (*self.parameters.ids, *self.constants.ids)
+        position = {name: i for i, name in enumerate(names)}
+        return tuple(position[n] for n in self.fixed)
+
+    @cached_property
     def items(self) -> Mapping[str, Item]:
         """Every state and observable by id."""
         return {i.id: i for i in (*self.states, *self.observables)}

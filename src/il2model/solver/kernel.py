@@ -150,10 +150,8 @@ class Kernel:
 
     def fixed(self, parameters: Floats, constants: Floats) -> Floats:
         """Pick the terms that the compiled functions need, in their order."""
-        names = (*self.blueprint.parameters.ids, *self.blueprint.constants.ids)
-        position: Mapping[str, int] = {name: i for i, name in enumerate(names)}
         joined = np.concatenate([parameters, constants], axis=-1)
-        return np.ascontiguousarray(joined[:, [position[n] for n in self.blueprint.fixed]])
+        return np.ascontiguousarray(np.take(joined, self.blueprint.fixed_columns, axis=1))
 
     def observables(self, states: Floats, inputs: Floats, parameters: Floats, constants: Floats) -> Floats:
         """Observables of (..., state); parameters and constants must broadcast against it."""
