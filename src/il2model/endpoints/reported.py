@@ -41,14 +41,16 @@ def _strata(seen: Seen) -> r.Floats:
     return np.array([seen.weight[x].sum() for x in (low, ~low & ~high, high)])
 
 
-def _hazard_ratio(seen: Seen, part: r.Bools | slice) -> float:
-    control, treated = (a["survival"][part] for a in seen.arms)
-    return expected_log_hazard_ratio(control, treated, seen.weight[part], raise_on_failure=False)
+def _hazard_ratio(seen: Seen, part: r.Bools | bool) -> float:
+    control, treated = (a["survival"] for a in seen.arms)
+    return expected_log_hazard_ratio(control, treated, seen.weight * part, raise_on_failure=False)
 
 
 def _of_high_pnfh(seen: Seen) -> float:
-    high, survival, w = seen.pnfh > seen.cuts[1], seen.arms[0]["survival"], seen.weight
-    return expected_log_hazard_ratio(survival[~high], survival[high], w[~high], w[high], raise_on_failure=False)
+    high, survival = seen.pnfh > seen.cuts[1], seen.arms[0]["survival"]
+    return expected_log_hazard_ratio(
+        survival, survival, seen.weight * ~high, seen.weight * high, raise_on_failure=False
+    )
 
 
 def _middle(seen: Seen) -> r.Bools:
@@ -218,7 +220,7 @@ REPORTED: tuple[Endpoint, ...] = (
     _ratio(
         id="ln_hr_all",
         meaning="ln HR of IL-2 against placebo, all patients",
-        of_seen=lambda seen: _hazard_ratio(seen, slice(None)),
+        of_seen=lambda seen: _hazard_ratio(seen, True),
         column="all",
     ),
     _ratio(

@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 #: Information of a coefficient, per death and squared standard deviation of its covariate, below which it is noise.
 _FLAT = 1e-6
+#: Share of the weight of an arm below which those who die are rounding.
+_NOBODY = 1e-12
 
 
 def expected_log_hazard_ratio(
@@ -49,9 +51,9 @@ def expected_log_hazard_ratio(
         for curve, w, of in zip((control, treated), weights, ("control", "treated"), strict=True):
             _checked(curve, w, of)
         same_length(control=np.transpose(control), treated=np.transpose(treated))
-    dead = [w @ (s[:, :-1] - s[:, 1:]) for w, s in zip(weights, (control, treated), strict=True)]
-    risk = [w @ (s[:, :-1] + s[:, 1:]) / 2 for w, s in zip(weights, (control, treated), strict=True)]
-    if not (dead[0].sum() > 0 and dead[1].sum() > 0):
+    alive = [w @ s for w, s in zip(weights, (control, treated), strict=True)]
+    dead, risk = [a[:-1] - a[1:] for a in alive], [(a[:-1] + a[1:]) / 2 for a in alive]
+    if not all(a[0] - a[-1] > _NOBODY * a[0] for a in alive):
         if raise_on_failure:
             raise InputError("Nobody dies in one arm, so there is no finite hazard ratio.")
         return float("nan")

@@ -152,6 +152,10 @@ def test_expected_statistics_without_a_finite_answer_have_a_sentence():
         with pytest.raises(InputError, match="Nobody dies in one arm"):
             expected_log_hazard_ratio(control, treated, weight)
         assert np.isnan(expected_log_hazard_ratio(control, treated, weight, raise_on_failure=False))
+    # rounding of sums is no death
+    level, weight = np.random.default_rng(0).uniform(0.5, 1, (2, 407))
+    still = np.repeat(level[:, None], 81, axis=1)
+    assert np.isnan(expected_log_hazard_ratio(still, still, weight, raise_on_failure=False))
     arm, both = np.array([[0.0], [0.0], [1.0], [1.0]]), np.full(4, 0.25)
     for survival, columns, hint in (
         (np.r_[falls, stays], arm, "infinite"),
