@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -66,3 +67,21 @@ def unknown_name(what: str, given: str, allowed: Iterable[str]) -> UnknownNameEr
     else:
         hint = f"there are {len(names)}, such as {', '.join(names[:4])}."
     return UnknownNameError(f"There is no {what} {given!r}; {hint}")
+
+
+@contextmanager
+def intact(path: object, way_out: str = "remove it and resume") -> Iterator[None]:
+    """Turn whatever a damaged file, or one of another kind, raises while it is read into one sentence.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        yield
+    except Il2modelError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except Exception:  # an archive or a table of numbers raises almost anything
+        raise InputError(f"{path} is damaged; {way_out}.") from None

@@ -21,7 +21,7 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import Il2modelError, InputError, StorageError
+from .errors import Il2modelError, InputError, StorageError, intact
 
 Content = bytes | memoryview | str | Callable[[IO[bytes]], object]
 #: An array of any numbers or of text, and a JSON value.
@@ -253,11 +253,9 @@ class BlockStore:
 
 def _described(path: Path) -> tuple[dict[str, Json], str]:
     """Return the job that a folder says it holds, and its digest."""
-    try:
+    with intact(path):
         stored = json.loads(path.read_text(encoding="utf8"))
         return dict(stored["job"]), str(stored["digest"])
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path} is damaged; remove it and resume.") from None
 
 
 def _checksum(arrays: Mapping[str, Array], job: str, meta: Json) -> str:

@@ -33,7 +33,8 @@ def report(folder: Annotated[list[Path], Parameter()], *, output: Path = Path("r
 
     for place in folder:
         if not place.is_dir():
-            raise InputError(f"{place} is not a folder.")
+            what = "is a file" if place.exists() else "is not there"
+            raise InputError(f"{place} {what}; give the folder that il2model calibrate or il2model sensitivity wrote.")
     with written(output):
         if all((place / "study.json").exists() for place in folder):
             page = write_sensitivity([load_study(place) for place in folder], output)

@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import InputError, intact
 from ..manifest import Manifest
 from ..plain import plain, restored
 from ..store import BlockStore
@@ -125,8 +125,13 @@ class PowerStudy(Planned):
             If there is none, or a file is damaged.
         """
         table, manifest = _loaded(Path(folder), "power")
-        known = {name: manifest["study"][name] for name in ("draws", "refused", "patients")}
-        return cls(design=restored(_json(Path(folder) / "design.json")), table=table, manifest=manifest, **known)
+        known = _known(folder, manifest, "study", ("draws", "refused", "patients"))
+        path = Path(folder) / "design.json"
+        with intact(path, _AGAIN):
+            design = restored(_json(path))
+            if not isinstance(design, TrialDesign):
+                raise TypeError("no design")
+        return cls(design=design, table=table, manifest=manifest, **known)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -197,7 +202,7 @@ class Search(Planned):
             If there is none, or a file is damaged.
         """
         table, manifest = _loaded(Path(folder), "optimize")
-        known = {name: manifest["search"][name] for name in ("objective", "limits", "patients")}
+        known = _known(folder, manifest, "search", ("objective", "limits", "patients"))
         return cls(table=table, manifest=manifest, **known)
 
 
@@ -211,8 +216,16 @@ def _loaded(folder: Path, verb: str) -> tuple[pd.DataFrame, Manifest]:
     return pd.DataFrame(columns), _json(folder / "manifest.json")
 
 
+#: The way out of a damaged table or manifest.
+_AGAIN = "run again, and it is written again"
+
+
+def _known(folder: str | Path, manifest: Manifest, part: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return what a manifest says of a run."""
+    with intact(Path(folder) / "manifest.json", _AGAIN):
+        return {name: manifest[part][name] for name in names}
+
+
 def _json(path: Path) -> Manifest:
-    try:
+    with intact(path, _AGAIN):
         return dict(json.loads(path.read_text(encoding="utf8")))
-    except (OSError, ValueError):
-        raise InputError(f"{path} is missing or damaged; run again, and it is written again.") from None

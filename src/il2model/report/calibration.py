@@ -13,15 +13,18 @@ from .._version import __version__
 from ..calibration.diagnostics import FALL
 from ..calibration.self_test import RANKED
 from ..endpoints import STAGES
-from ..errors import InputError
+from ..errors import InputError, intact
 from ..plotting.forest import ForestRow, forest, histograms, profiles
 from ..spreadsheet import original
 from ..store import write_atomic
 from ..trial_files import REFERENCE
 from ..trials.design import TrialDesign
+from ..uncertainty.posterior import Posterior
 from .embed import embedded
 
 Row = dict[str, Any]
+#: The way out of a damaged table.
+_AGAIN = "run il2model calibrate again, which writes it"
 #: What each stage is about; the trials are those of its targets.
 _WORDS = {
     "pk": "Pharmacokinetics",
@@ -66,23 +69,27 @@ def write_report(folder: Path, page: Path, say: Callable[[str], None] = lambda t
     parts = []
     for stage in stages:
         say(f"drawing {stage}")
-        parts.append(_stage(folder / stage, stage))
-    others = {
-        "structures": {s: read_table(folder / f"structures-{s}.csv") for s in ("imodals", "mirocals")},
-        "checks": _json(folder / "checks.json"),
-        "sampler": _json(folder / "calibration_of_sampler.json"),
-    }
+        Posterior.load(stage, folder)  # tables of a fit that cannot be read are no report
+        with intact(f"A table of {folder / stage}", _AGAIN):
+            parts.append(_stage(folder / stage, stage))
+    with intact(f"A table of {folder}", _AGAIN):
+        others = {
+            "structures": {s: read_table(folder / f"structures-{s}.csv") for s in ("imodals", "mirocals")},
+            "checks": _json(folder / "checks.json"),
+            "sampler": _json(folder / "calibration_of_sampler.json"),
+        }
     environment = Environment(loader=PackageLoader("il2model.report"), autoescape=select_autoescape())
     environment.filters["short"] = short
-    html = environment.get_template("calibration.html").render(
-        stages=parts,
-        version=__version__,
-        ranks=_ranks(others["sampler"]),
-        command=f"il2model report {folder.name}",
-        hr=_hazard_ratios(others["checks"]),
-        trial=TrialDesign.of(REFERENCE),
-        **others,
-    )
+    with intact(f"A table of {folder}", _AGAIN):
+        html = environment.get_template("calibration.html").render(
+            stages=parts,
+            version=__version__,
+            ranks=_ranks(others["sampler"]),
+            command=f"il2model report {folder.name}",
+            hr=_hazard_ratios(others["checks"]),
+            trial=TrialDesign.of(REFERENCE),
+            **others,
+        )
     page.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(page, html)
     return page

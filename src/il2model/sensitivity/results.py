@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError, unknown_name
+from ..errors import InputError, intact, unknown_name
 from ..notebook import table
 from ..values import same_fields
 from .analysis import index_table
@@ -77,19 +77,24 @@ class StudyResult(Estimated):
 
         folder = Path(folder)
         study = SensitivityStudy.load(folder, base, model=model)
-        try:
-            record = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
-            notes = tuple(record.pop("notes"))
-            with xr.open_dataset(folder / "indices.nc", engine="scipy") as stored:
+        paths = folder / "manifest.json", folder / "indices.nc"
+        if not all(path.exists() for path in paths):
+            raise InputError(f"The study in {folder} is not finished; go on with resume.")
+        with intact(paths[0]):
+            record = dict(json.loads(paths[0].read_text(encoding="utf8")))
+            notes = tuple(str(note) for note in record.pop("notes"))
+        with intact(paths[1]):
+            with xr.open_dataset(paths[1], engine="scipy") as stored:
                 indices = {str(k): np.asarray(v.values) for k, v in stored.data_vars.items()}
-        except (OSError, ValueError, KeyError):
-            raise InputError(f"The study in {folder} is not finished; go on with resume.") from None
+            indices.pop("variance")
+            masked = np.asarray(indices.pop("masked"), bool)
+            shape = (len(study.inputs), len(study.columns))
+            if masked.shape != shape[1:] or indices[study.how.leading].shape != shape:
+                raise ValueError("indices of another study")
         store = open_store(study, folder)
         rows, missing = stored_part(study, store)
         if missing:
             raise InputError(f"{store.path(missing[0].name)} is missing; go on with resume.")
-        indices.pop("variance")
-        masked = np.asarray(indices.pop("masked"), bool)
         return cls(
             study=study,
             Y=rows.Y,

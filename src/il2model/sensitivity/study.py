@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError, unknown_name
+from ..errors import InputError, intact, unknown_name
 from ..notebook import table
 from ..parameters import ParameterSet
 from ..plain import plain, restored
@@ -201,12 +201,13 @@ class SensitivityStudy(Question):
         InputError
             If there is none, or it was made with another model or other parameters.
         """
-        try:
-            stored = json.loads((Path(folder) / "study.json").read_text(encoding="utf8"))
+        path = Path(folder) / "study.json"
+        if not path.exists():
+            raise InputError(f"{folder} holds no study: study.json is missing.")
+        with intact(path):
+            stored = json.loads(path.read_text(encoding="utf8"))
             arguments, key = restored(dict(stored["arguments"])), stored["key"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(f"{folder} holds no study: study.json is missing or damaged.") from None
-        study = cls(**arguments, base=base, model=model)
+            study = cls(**arguments, base=base, model=model)
         if json.loads(json.dumps(study.key)) != key:
             raise InputError(f"{folder} was made with another model or other parameters; run it again.")
         return study

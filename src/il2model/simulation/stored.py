@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, unknown_name
+from ..errors import intact, unknown_name
 from ..solver.problem import Floats
 from ..store import Block, BlockStore
 from .balance import Balance
@@ -83,11 +83,8 @@ class OnDisk(Mapping[str, Floats]):
         whole = np.full(self.shape, np.nan)
         for name, part in self.blocks.items():
             path = self.folder / name
-            try:
-                with np.load(path, allow_pickle=False) as data:
-                    whole[part] = data[_COURSE + id]
-            except OSError as error:
-                raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
+            with intact(path), path.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
+                whole[part] = data[_COURSE + id]
         return whole
 
     def __iter__(self) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, intact
 from ..manifest import Manifest
 from ..plain import restored
 from ..solver.problem import Floats
@@ -66,16 +66,17 @@ def assembled(blocks: Mapping[str, Block], record: Manifest, design: TrialDesign
 def loaded(folder: Path) -> dict[str, Any]:
     """Return the fields of the `TrialResult` that a finished run left in its folder."""
     store = BlockStore.opened(folder, "trial")
-    try:
-        record = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
-        design = restored(json.loads((folder / "design.json").read_text(encoding="utf8")))
+    paths = folder / "manifest.json", folder / "design.json"
+    if not all(path.exists() for path in paths):
+        raise InputError(f"The trial in {folder} is not finished; run_trial goes on with it.")
+    with intact(" or ".join(map(str, paths)), "run_trial writes them again"):
+        record, kept = (json.loads(path.read_text(encoding="utf8")) for path in paths)
+        design = restored(kept)
+        if not isinstance(design, TrialDesign):
+            raise TypeError("no design")
         names = [pool_name(k) for k in range(record["draws"] or 1)]
         for number in range(len(names)):
             names += [name for name, wanted in layout(number, record["draws"] or 1, record["replicates"]) if wanted]
-    except FileNotFoundError:
-        raise InputError(f"The trial in {folder} is not finished; run_trial goes on with it.") from None
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"The manifest or the design in {folder} is damaged; run_trial writes them again.") from None
     blocks = {name: block for name in names if (block := store.get(name)) is not None}
     if len(blocks) < len(names):
         raise InputError(f"The trial in {folder} is not finished; run_trial goes on with it.")

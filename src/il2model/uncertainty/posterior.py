@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, intact
 from ..notebook import table
 from ..resources import data_dir
 from ..store import write_atomic
@@ -141,26 +141,35 @@ class Posterior:
         path = (Path(folder) if folder is not None else data_dir("calibration") / "results") / fit / "posterior.nc"
         if not path.exists():
             raise InputError(f"There is no stored fit {fit!r} ({path} is missing); run 'il2model calibrate {fit}'.")
-        try:
+        with intact(path, f"it holds no stored fit: run 'il2model calibrate {fit}' again"):
             with xr.open_dataset(path, engine="scipy") as data:
                 data.load()
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"The stored fit {path} cannot be read: {error}.") from None
 
-        def listed(key: str) -> tuple[str, ...]:
-            return tuple(json.loads(data.attrs[key]))
+            def listed(key: str) -> tuple[str, ...]:
+                return tuple(str(name) for name in json.loads(data.attrs[key]))
 
-        return cls(
-            fit=data.attrs["fit"],
-            ids=listed("parameters"),
-            units=listed("units"),
-            values=data["value"].values,
-            z=data["z"].values,
-            coordinates=listed("z_names"),
-            log_posterior=data["log_posterior"].values,
-            prior_only=listed("prior_only"),
-            manifest=json.loads(data.attrs["manifest"]),
-        )
+            loaded = cls(
+                fit=str(data.attrs["fit"]),
+                ids=listed("parameters"),
+                units=listed("units"),
+                values=data["value"].values,
+                z=data["z"].values,
+                coordinates=listed("z_names"),
+                log_posterior=data["log_posterior"].values,
+                prior_only=listed("prior_only"),
+                manifest=dict(json.loads(data.attrs["manifest"])),
+            )
+            loaded._check()
+        return loaded
+
+    def _check(self) -> None:
+        """Raise ValueError if the arrays do not fit the names, or hold what is no number."""
+        chains = self.log_posterior.shape
+        fits = self.values.shape == (*chains, len(self.ids)) and self.z.shape == (*chains, len(self.coordinates))
+        if len(chains) != 2 or not (fits and self.values.size and len(self.units) == len(self.ids)):
+            raise ValueError("the arrays do not fit the names")
+        if not all(np.isfinite(a).all() for a in (self.values, self.z, self.log_posterior)):
+            raise ValueError("a draw is no number")
 
 
 def stored(fit: str = "mirocals") -> bool:
