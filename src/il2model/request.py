@@ -99,10 +99,11 @@ class Request:
         """Return what all blocks share, checked."""
         from .simulation.batch import check_ids
         from .simulation.cohort import Task
-        from .simulation.engine import check_engine
+        from .simulation.engine import check_engine, check_options
 
         check_ids(self.kernel, ids)
         check_engine(self.engine, self.precision)
+        check_options(self.engine, self.options)
         return Task(
             kernel=self.kernel,
             plans=[self.plan],

@@ -9,6 +9,7 @@ from typing import Literal
 from ..dosing.regimen import Regimen
 from ..errors import InputError
 from ..store import write_atomic
+from ..trial_files import REFERENCE
 from .output import written
 from .verb import verb
 
@@ -60,6 +61,8 @@ FORMATS: Mapping[str, tuple[str, Write]] = {
     "nonmem": ("doses.csv", _nonmem),
     "omex": ("model.omex", _omex),
 }
+#: Those that hold no doses.
+WITHOUT_DOSES = ("petab", "latex")
 
 
 @verb(
@@ -72,7 +75,7 @@ FORMATS: Mapping[str, tuple[str, Write]] = {
 def export(
     format: Literal["sbml", "petab", "latex", "nonmem", "omex"],
     *,
-    regimen: str = "mirocals",
+    regimen: str | None = None,
     until: float | str | None = None,
     output: Path | None = None,
 ) -> None:
@@ -84,14 +87,17 @@ def export(
         sbml: level 3 version 2, doses as events. petab: version 2, the IL-2 half, a folder. latex: equations and
         parameters. nonmem: the doses as a data set. omex: an archive of sbml and petab.
     regimen
-        Of the doses.
+        Of the doses (default: mirocals).
     until : DAY
         Leave out later doses.
     output : FILE
         File, or folder for petab (default: model.xml, petab, model.tex, doses.csv, model.omex).
     """
     usual, write = FORMATS[format]
-    plan = Regimen.named(regimen)
+    for option, given in {"--regimen": regimen, "--until": until}.items():
+        if given is not None and format in WITHOUT_DOSES:
+            raise InputError(f"{option} has no effect on {format}, which holds no doses; leave it out.")
+    plan = Regimen.named(regimen if regimen is not None else REFERENCE)
     if until is not None:
         plan = plan.until(until)
     path = Path(usual) if output is None else output

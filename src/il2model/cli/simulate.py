@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 from .. import api
 from ..asked import daily, end_of, save_times
 from ..clock import day_of
+from ..dosing.courses import EVERY
 from ..dosing.regimen import Regimen
 from ..errors import IncompleteWarning, InputError
 from ..parameters import load_parameters
+from ..solver.kernel import builtin_kernel
 from ..solver.problem import SolverOptions
 from ..trial_files import REFERENCE
+from ..units import to_float
 from .output import Format, check_figure, format_of, printed, say, write_figure, write_solution, written
 from .running import run_long
 from .verb import verb
@@ -65,6 +68,21 @@ def _cut(plan: Regimen, until: float | str | None) -> Regimen:
     if not plan.beyond(day_of(until, "--until")):
         raise InputError(f"--cut has no effect: the last dose is on day {plan.last_time:g}; leave it out.")
     return plan.until(until)
+
+
+def _check_every(cyclic: partial[Regimen], *, ended: bool) -> None:
+    """Refuse another length of a cycle that does not come again, where it does not say the end either."""
+    given = cyclic.keywords
+    if ended and "every" in given and given.get("cycles", 1) == 1 and to_float(given["every"], "day") != EVERY:
+        raise InputError("--every has no effect on one cycle with an end of its own: add --cycles N, or leave it out.")
+
+
+def _check_set(changes: Mapping[str, str], cohort: int | None) -> None:
+    """Refuse parameters of the population where there is none."""
+    axis = builtin_kernel().blueprint.parameters
+    for id in changes if cohort is None else ():
+        if id not in axis:
+            raise InputError(f"{id} describes patients, and has no effect on a typical one: add --cohort N.")
 
 
 def _dense(run: partial[Solution]) -> Solution:
@@ -159,10 +177,12 @@ def simulate(
     check_figure(plot)
     plan = regimen_of(cyclic, regimen, amount, records, off_riluzole=off_riluzole)
     until = run.keywords.get("until")
+    _check_every(cyclic, ended=until is not None or at is not None)
     if cut:
         plan = _cut(plan, until)
     wanted = None if at is None else [day_of(t, "--at") for t in at]
     values = (run.keywords.get("parameters") or load_parameters()).replace(set or {})
+    _check_set(set or {}, cohort)
     run = partial(run, plan, options=solver() if solver.keywords else None, observables=observables)
     if wanted is not None:
         run = partial(run, until=until if until is not None else max(*wanted, plan.length, plan.last_time))

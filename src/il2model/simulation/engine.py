@@ -22,6 +22,14 @@ def check_engine(engine: str, precision: str) -> None:
         raise InputError(f"float32 is a variant of engine 'fast', and has no effect on {engine!r}; leave it out.")
 
 
+def check_options(engine: str, options: SolverOptions) -> None:
+    """Raise an error for a limit that SciPy's solvers do not know."""
+    usual = SolverOptions()
+    idle = [n for n in ("max_steps", "h_min", "growth_limit") if getattr(options, n) != getattr(usual, n)]
+    if engine in _SCIPY and idle:
+        raise InputError(f"{idle[0]} has no effect on engine {engine!r}, whose solver has no such limit; leave it out.")
+
+
 def hand_over(
     kernel: Kernel,
     problem: Problem,

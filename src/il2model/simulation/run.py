@@ -13,7 +13,7 @@ from ..solver.kernel import Kernel
 from ..solver.problem import Floats, Ints, SolverOptions, Status, distinct
 from .balance import PER_MIU, Balance, balance_of
 from .batch import Batch, check_ids
-from .engine import check_engine, hand_over
+from .engine import check_engine, check_options, hand_over
 from .steady_state import loads_of
 
 
@@ -117,6 +117,7 @@ def solve(
     if ids is not None:
         check_ids(kernel, ids)
     options = options or SolverOptions()
+    check_options(engine, options)
     ready = Batch.prepare(kernel, plans, rows, which, until=until)
     loads = loads_of(ready, options, engine)
     resets = sorted({t for s in ready.schedules for t in s.resets})

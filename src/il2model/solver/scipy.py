@@ -111,10 +111,10 @@ def _integrate(module: ModuleType, subject: _Subject, options: SolverOptions, at
         stop = subject.next_stop()
         inside = [float(x) for x in problem.save if t < x <= stop]
         points = inside if inside and inside[-1] == stop else [*inside, stop]
-        first = min(options.h_first, stop - t)
+        steps = {"first_step": min(options.h_first, options.h_max, stop - t), "max_step": options.h_max}
         try:
             result = solve_ivp(
-                fun, (t, stop), subject.y, method, points, rtol=options.rtol, atol=atol, jac=jac, first_step=first
+                fun, (t, stop), subject.y, method, points, rtol=options.rtol, atol=atol, jac=jac, **steps
             )
         except (ArithmeticError, ValueError):  # plain floats raise where arrays hold infinities
             return Status.NOT_FINITE
