@@ -72,6 +72,8 @@ def power(
         Table, heat map, and what a killed run goes on from.
     """
     plan = TrialDesign.named(design)
+    if amount is not None and "hazard_ratio" in run.keywords:
+        raise InputError("--amount has no effect with --hr, which stands in place of what the arms do; give one.")
     if amount is not None:
         regimen = cyclic(amount, cycles=_CYCLES if cycles is None else cycles)
         plan = plan.replace(arms=(plan.control, replace(plan.arms[1], name="IL-2", regimen=regimen)))

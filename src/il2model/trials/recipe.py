@@ -131,6 +131,12 @@ class Question:
         ratio = None if hazard_ratio is None else to_float(hazard_ratio, "1", what="hazard_ratio")
         if ratio is not None and not 0 < ratio < 100:
             raise InputError(f"The hazard ratio is {ratio:g}; it must be above 0 and below 100.")
+        idle = [a.name for a in plan.arms if a.adherence < 1 or a.agent is not None]
+        if ratio is not None and idle:
+            raise InputError(
+                f"hazard_ratio stands in place of what the arms do; the adherence and agent of {idle[0]} have no effect "
+                "beside it: leave one of the two out."
+            )
         facts = {"seed": seed, "draws": None if draws is None else len(sets), "pool": size, "hazard_ratio": ratio}
         return cls(verb=verb, design=plan, seed=seed, values=values, sets=sets, facts=facts, options=options)
 

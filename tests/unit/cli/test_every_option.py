@@ -59,7 +59,7 @@ OTHER = {
         "hazard_ratio": "0.5",
         "seed": "5",
         "replicates": "3",
-        "size": "9",
+        "size": "30",
         "draws": "2",
         "resume": None,
         "workers": "2",
@@ -165,9 +165,9 @@ JOBS = {
         "plot": f"--amount 2 {PATIENT} --plot FOLDER/a.png",
     },
     "trial": {
-        "plain": "OWN --replicates 2 --pool 8",
-        "draws": "OWN --replicates 2 --pool 8 --draws 2",
-        "ratio": "OWN --replicates 2 --pool 8 --hazard-ratio 0.7",
+        "plain": "OWN --replicates 4 --pool 24 --format json",
+        "draws": "OWN --replicates 4 --pool 24 --format json --draws 2",
+        "ratio": "OWN --replicates 4 --pool 24 --format json --hazard-ratio 0.7",
     },
     "power": {
         "plain": "--design OWN --cuts all --sizes 40 --replicates 8 --pool 8",
@@ -218,16 +218,16 @@ NO_EFFECT = {
 OWN_TRIAL = """
 trial = "Small"
 [follow_up]
-value = 120
+value = 640
 [visits]
-value = [0, 28, 56, 120]
+value = [0, 28, 56, 640]
 [arms.placebo]
 name = "placebo"
-size = 8
+size = 40
 amount = 0
 [arms.low]
 name = "IL-2"
-size = 8
+size = 40
 amount = "2 MIU"
 days = 5
 cycles = 3
@@ -297,9 +297,9 @@ def asked_already(verb, words, option):
 
 def compare(answer, verb, job):
     words = JOBS[verb][job].split()
-    code, base, error = answer(verb, words, "base")
+    code, base, error = answer(verb, words, "_base")
     assert code == 0, error
-    assert answer(verb, words, "again")[:2] == (code, base)
+    assert answer(verb, words, "_again")[:2] == (code, base)
     silent, told = [], notes(error)
     for option in OTHER[verb]:
         if asked_already(verb, words, option):

@@ -196,7 +196,11 @@ def test_observations_without_a_subject_are_refused():
 
 def test_the_command_writes_every_format(tmp_path, capsys):
     for format in ("sbml", "petab", "latex", "nonmem", "omex"):
-        assert main(["export", format, "--regimen", "imodals-1miu", "-o", str(tmp_path / f"out.{format}")]) == 0
+        doses = [] if format in ("petab", "latex") else ["--regimen", "imodals-1miu"]
+        assert main(["export", format, *doses, "-o", str(tmp_path / f"out.{format}")]) == 0
+    for format in ("petab", "latex"):
+        assert main(["export", format, "--regimen", "imodals-1miu", "-o", str(tmp_path / "x")]) == 2
+        assert main(["export", format, "--until", "5", "-o", str(tmp_path / "x")]) == 2
     with zipfile.ZipFile(tmp_path / "out.omex") as archive:
         names = set(archive.namelist())
         assert {"manifest.xml", "model.xml", "petab/problem.yaml"} <= names
