@@ -134,7 +134,7 @@ class Question:
         idle = [a.name for a in plan.arms if a.adherence < 1 or a.agent is not None]
         if ratio is not None and idle:
             raise InputError(
-                f"hazard_ratio stands in place of what the arms do; the adherence and agent of {idle[0]} have no effect "
+                f"hazard_ratio stands in place of what the arms do; adherence and agent of {idle[0]} have no effect "
                 "beside it: leave one of the two out."
             )
         facts = {"seed": seed, "draws": None if draws is None else len(sets), "pool": size, "hazard_ratio": ratio}
