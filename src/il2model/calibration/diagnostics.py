@@ -22,6 +22,8 @@ RHAT, ESS = 1.01, 400.0
 FALL = 1.92
 #: Points of a profile, in prior standard deviations.
 PROFILE = (-2.5, -1.75, -1.0, -0.4, 0.4, 1.0, 1.75, 2.5)
+#: A climb of a profile: Newton steps, the parts of each that are tried, and the difference a slope is taken over.
+_CLIMBS, _STEPS, _MOVE = 3, (1.0, 0.5, 0.2), 1e-3
 
 
 @dataclass(frozen=True)
@@ -81,44 +83,37 @@ def verdict(profile: Floats, points: Floats) -> str:
     return "carried by its prior"
 
 
-def profile(problem: Posed, coordinate: int, best: Floats, points: Sequence[float] = PROFILE) -> Floats:
+def profile(
+    problem: Posed, coordinate: int, best: Floats, covariance: Floats, points: Sequence[float] = PROFILE
+) -> Floats:
     """Return the highest log posterior with one coordinate held, its own prior taken out, (point,).
 
-    The others are climbed from their neighbour's top, outwards from the optimum.
+    The others start at their mean given the one that is held, by the law of the posterior (best, covariance),
+    and climb by Newton steps with the covariance of that law, all points together.
     """
-    from scipy.optimize import minimize
-
-    d = len(best)
-    others = np.delete(np.arange(problem.steps, d), coordinate - problem.steps)
-    found = np.full(len(points), np.nan)
-
-    def climb(held: float, start: Floats) -> tuple[float, Floats]:
-        z = start.copy()
-        z[coordinate] = held
-
-        def value(x: Floats) -> tuple[float, Floats]:
-            full = np.tile(z, (2 * len(others) + 1, 1))
-            full[:, others] = x
-            rows = np.arange(len(others))
-            full[1 + rows, others] += 1e-3
-            full[1 + len(others) + rows, others] -= 1e-3
-            v = log_posterior(problem, full) + 0.5 * held**2
-            if not np.isfinite(v).all():
-                return 1e10, np.zeros(len(x))
-            return -float(v[0]), -(v[1 : 1 + len(others)] - v[1 + len(others) :]) / 2e-3
-
-        best_found = minimize(value, z[others], jac=True, method="BFGS", options={"maxiter": 5, "gtol": 0.05})
-        z[others] = best_found.x
-        return -float(best_found.fun), z
-
-    middle = int(np.argmin(np.abs(np.array(points) - best[coordinate])))
-    for order in (range(middle, len(points)), range(middle - 1, -1, -1)):
-        z = best
-        for k in order:
-            value, moved = climb(points[k], z)
-            # a point at which the model cannot run says nothing
-            found[k], z = (value, moved) if value > -1e9 else (np.nan, z)
-    return found
+    others = np.delete(np.arange(problem.steps, len(best)), coordinate - problem.steps)
+    held = np.array(points)
+    ratio = covariance[others, coordinate] / covariance[coordinate, coordinate]
+    scale = covariance[np.ix_(others, others)] - np.outer(ratio, covariance[coordinate, others])
+    z = np.tile(best, (len(held), 1))
+    z[:, coordinate] = held
+    z[:, others] += ratio * (held - best[coordinate])[:, None]
+    found = log_posterior(problem, z)
+    moves = np.zeros((len(others), len(best)))
+    moves[np.arange(len(others)), others] = _MOVE
+    for _ in range(_CLIMBS):
+        around = np.concatenate([z[:, None] + moves, z[:, None] - moves], axis=1)
+        up, down = np.split(log_posterior(problem, around.reshape(-1, len(best))).reshape(len(held), -1), 2, axis=1)
+        with np.errstate(invalid="ignore"):
+            step = np.nan_to_num((up - down) / (2 * _MOVE) @ scale, posinf=0.0, neginf=0.0)
+        tried = np.repeat(z[None], len(_STEPS), axis=0)
+        tried[:, :, others] += np.array(_STEPS)[:, None, None] * step
+        values = log_posterior(problem, tried.reshape(-1, len(best))).reshape(len(_STEPS), -1)
+        top = np.argmax(values, axis=0)
+        better = values[top, np.arange(len(held))] > found
+        z[better], found[better] = tried[top, np.arange(len(held))][better], values.max(axis=0)[better]
+    # a point at which the model cannot run says nothing
+    return np.where(np.isfinite(found), found + 0.5 * held**2, np.nan)
 
 
 def jacobian(problem: Problem, z: Floats, step: float = 1e-2) -> tuple[Floats, tuple[str, ...]]:
@@ -153,7 +148,12 @@ def informed_directions(matrix: Floats) -> Floats:
 
 
 def profiles(
-    pose: Pose, best: Floats, folder: Path | None, key: Mapping[str, object], run: RunOptions
+    pose: Pose,
+    best: Floats,
+    covariance: Floats,
+    folder: Path | None,
+    key: Mapping[str, object],
+    run: RunOptions,
 ) -> Mapping[str, Floats]:
     """Return the profile of every coordinate that is not a step, by name; those that `folder` holds are kept."""
     store = BlockStore(folder, key)
@@ -162,9 +162,12 @@ def profiles(
     wanted = range(problem.steps, len(names))
     curves = {k: block["profile"] for k in wanted if (block := store.get(f"profile-{names[k]}")) is not None}
     missing = [k for k in wanted if k not in curves]
-    with worked(partial(on_posed, pose, partial(profile, best=best)), missing, run, kind="processes") as found:
+    with worked(
+        partial(on_posed, pose, partial(profile, best=best, covariance=covariance)), missing, run, kind="processes"
+    ) as found:
         for k, curve in zip(missing, found, strict=True):
             curves[k] = curve
             store.put(f"profile-{names[k]}", {"profile": curve})
             log.info("profile of %s: %s", names[k], verdict(curve, np.array(PROFILE)))
+            run.tell(len(curves), len(wanted))
     return {names[k]: curves[k] for k in wanted}

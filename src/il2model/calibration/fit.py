@@ -22,7 +22,7 @@ from ..trials.trial import Trial
 from ..uncertainty.posterior import Posterior
 from .diagnostics import profiles
 from .problem import Problem, design_hash
-from .sampled import Sampled, Task, by_emcee, by_importance
+from .sampled import Sampled, Task, by_emcee, by_importance, part
 from .sampling import EFFORTS, Effort, Sampler
 from .summary import point_estimate, predictions, prior_points, summarise
 from .tables import diagnosed, parameter_rows, target_rows, write_table
@@ -176,8 +176,9 @@ def fit_stage(
             sampled = by_emcee(task, replace(effort.options[stage], seed=seed), importance)
         curves: Mapping[str, Floats] = {}
         if effort.profiles:
-            curves = profiles(pose, sampled.optimum.z, home / "profiles", {"verb": "profiles"} | key, crewed)
-            crewed.tell(95, 100)
+            optimum, named = sampled.optimum, {"verb": "profiles"} | key
+            told = part(crewed, 72, 92) if sampler == "importance" else replace(crewed, progress=None)
+            curves = profiles(pose, optimum.z, optimum.covariance, home / "profiles", named, told)
         with one_thread():
             posterior = _write(problem, sampled, curves, effort, home)
     # what the fit cost lies apart from the results, which depend on the seed alone

@@ -77,10 +77,18 @@ def test_a_linear_problem_has_its_closed_form_posterior(tmp_path):
 
 def test_profiles_say_what_the_data_bound():
     problem = Line()
-    best = optimize(problem, OPTIONS).z
+    best = optimize(problem, OPTIONS)
     points = np.linspace(-2.5, 2.5, 9)
-    words = [verdict(profile(problem, k, best, points), points) for k in range(3)]
+    curves = [profile(problem, k, best.z, best.covariance, points) for k in range(3)]
+    words = [verdict(curve, points) for curve in curves]
     assert words == ["identifiable", "identifiable", "carried by its prior"]
+    # the profile of a normal law is its marginal, and a wrong covariance is climbed away from
+    mean, covariance = problem.exact
+    for k in range(3):
+        wrong = profile(problem, k, best.z, np.diag(np.diag(covariance)), points)
+        exact = -0.5 * (points - mean[k]) ** 2 / covariance[k, k] + 0.5 * points**2
+        np.testing.assert_allclose(curves[k] - curves[k].max(), exact - exact.max(), atol=0.01)
+        np.testing.assert_allclose(wrong, curves[k], atol=0.6)
     assert verdict(np.array([-9.0, -3.0, 0.0, -0.1, -0.2]), points[:5]) == "bounded from below only"
     assert verdict(np.array([-0.3, -0.1, 0.0, -3.0, -9.0]), points[:5]) == "bounded from above only"
     # a point at which the model cannot run bounds nothing
