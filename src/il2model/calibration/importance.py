@@ -167,14 +167,12 @@ def _planned(rounds: Sequence[_Round], options: ImportanceOptions) -> _Plan:
     weight /= weight.sum()
     failed = sum(r.temper >= 1 for r in rounds)
     rng = stream(options.seed, "proposal", len(rounds), 1)
-    law, other = best_law(z, weight, min(options.components + failed, _COMPONENTS), rng)
+    target = _tempered(value, temper) + log_prior(z)
+    target = target - log_sum((_tempered(value, temper) + ratio)[None])[0] + np.log(len(z))
+    law, worth = best_law(z, weight, target, min(options.components + failed, _COMPONENTS), rng)
     draws = options.draws
     if temper >= 1:
-        # what the law fitted to the other half of the draws would be worth, a little pessimistic
-        target = value + log_prior(z)
-        target = target - log_sum((value + ratio)[None])[0] + np.log(len(z))
-        efficiency = 1 / (weight @ np.exp(np.where(weight > 0, target - other, 0.0)))
-        wanted = _MARGIN * options.effective / efficiency
+        wanted = _MARGIN * options.effective / worth
         if wanted > _WORTHWHILE * options.largest and failed < _PATIENCE:
             draws = 2 * options.draws
         else:

@@ -7,20 +7,20 @@ weights bounded where the mixture fits badly (Hesterberg 1995; Cappe and others 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..solver.problem import Floats
 from ..store import Array
 
-#: Degrees of freedom of every component.
-FREEDOM = 7.0
+#: Degrees of freedom that a law may have, all components alike.
+FREEDOMS = (5.0, 10.0, 20.0)
 #: Share of the prior in a fitted law.
-DEFENCE = 0.03
+DEFENCE = 0.1
 _ITERATIONS, _RIDGE = 30, 1e-6
-#: Mean log density that another component has to add.
-_GAIN = 0.01
+#: By how much another component, or lighter tails, have to make a draw worth more.
+_GAIN = 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +36,15 @@ class Law:
         Lower Cholesky factors of the scale matrices.
     prior : float
         Share of the prior.
+    freedom : float
+        Degrees of freedom of every component.
     """
 
     shares: Floats
     means: Floats
     factors: Floats
     prior: float
+    freedom: float = FREEDOMS[0]
 
     @classmethod
     def of_prior(cls, d: int) -> Law:
@@ -51,7 +54,13 @@ class Law:
     @classmethod
     def stored(cls, arrays: Mapping[str, Array]) -> Law:
         """Return the law of a block."""
-        return cls(**{n: arrays[f"law_{n}"] for n in ("shares", "means", "factors")}, prior=float(arrays["law_prior"]))
+        return cls(
+            shares=arrays["law_shares"],
+            means=arrays["law_means"],
+            factors=arrays["law_factors"],
+            prior=float(arrays["law_prior"]),
+            freedom=float(arrays["law_freedom"]),
+        )
 
     @property
     def arrays(self) -> dict[str, Array]:
@@ -70,7 +79,7 @@ class Law:
         d = self.means.shape[1]
         which = rng.choice(len(self.shares) + 1, size=n, p=np.append(self.shares, self.prior))
         z = rng.standard_normal((n, d))
-        wide = np.sqrt(FREEDOM / rng.chisquare(FREEDOM, size=n))
+        wide = np.sqrt(self.freedom / rng.chisquare(self.freedom, size=n))
         for k, (mean, factor) in enumerate(zip(self.means, self.factors, strict=True)):
             mine = which == k
             z[mine] = mean + wide[mine, None] * (z[mine] @ factor.T)
@@ -78,7 +87,7 @@ class Law:
 
     def _components(self, z: Floats) -> Floats:
         """Return the log density of each component, (point, component)."""
-        found = [_log_t(*_distance(z, m, f)) for m, f in zip(self.means, self.factors, strict=True)]
+        found = [_log_t(_distance(z, m, f), f, self.freedom) for m, f in zip(self.means, self.factors, strict=True)]
         return np.reshape(found, (len(found), len(z))).T
 
 
@@ -87,7 +96,7 @@ def log_prior(z: Floats) -> Floats:
     return np.asarray(-0.5 * (z**2).sum(axis=1) - 0.5 * z.shape[1] * np.log(2 * np.pi))
 
 
-def fit_law(z: Floats, weight: Floats, components: int, rng: np.random.Generator) -> Law:
+def fit_law(z: Floats, weight: Floats, components: int, rng: np.random.Generator, freedom: float = FREEDOMS[0]) -> Law:
     """Return the mixture of t laws most likely for weighted draws, by expectation maximisation.
 
     Parameters
@@ -99,6 +108,8 @@ def fit_law(z: Floats, weight: Floats, components: int, rng: np.random.Generator
         At most so many; one that fewer draws than coordinates support is dropped.
     rng : numpy.random.Generator
         Where the components start.
+    freedom : float
+        Degrees of freedom.
     """
     used = weight > 1e-7 / len(weight)
     z, weight = z[used], weight[used] / weight[used].sum()
@@ -109,50 +120,68 @@ def fit_law(z: Floats, weight: Floats, components: int, rng: np.random.Generator
     law = Law(
         shares=np.full(len(start), 1 / len(start)),
         means=start,
-        factors=np.tile(np.linalg.cholesky(whole * (FREEDOM - 2) / FREEDOM), (len(start), 1, 1)),
+        factors=np.tile(np.linalg.cholesky(whole * (freedom - 2) / freedom), (len(start), 1, 1)),
         prior=0.0,
+        freedom=freedom,
     )
-    for _ in range(_ITERATIONS):
+    for _ in range(_ITERATIONS if len(start) > 1 else _ITERATIONS // 3):
         law = _improved(law, z, weight, whole, (d + 2) / effective)
-    return Law(shares=(1 - DEFENCE) * law.shares, means=law.means, factors=law.factors, prior=DEFENCE)
+    return replace(law, shares=(1 - DEFENCE) * law.shares, prior=DEFENCE)
 
 
-def best_law(z: Floats, weight: Floats, components: int, rng: np.random.Generator) -> tuple[Law, Floats]:
-    """Return the law with as many components as foretell draws that were held out.
+def best_law(
+    z: Floats, weight: Floats, log_target: Floats, components: int, rng: np.random.Generator
+) -> tuple[Law, float]:
+    """Return the law from which the fewest draws would do, judged by draws that were held out.
+
+    One draw of a law is worth 1 / E(target / law) draws of the target, with the mean over the target: a
+    law whose tails are too light pays for it.
 
     Parameters
     ----------
     z : (draw, coordinate)
     weight : (draw,)
         They add up to one.
+    log_target : (draw,)
+        Log density of the target, with its constant.
     components : int
         At most so many.
     rng : numpy.random.Generator
 
     Returns
     -------
-    Law, Floats
-        The law of all draws, and the log density of each under the law of the half that lacks it.
+    Law, float
+        The law of all draws, and what a draw of it is worth.
     """
     half = rng.random(len(z)) < 0.5
-    held: Floats | None = None
-    chosen, score = 1, -np.inf
-    for k in range(1, components + 1):
+    chosen, worth = (1, FREEDOMS[0]), 0.0
+
+    def better(k: int, freedom: float) -> bool:
+        nonlocal chosen, worth
         value = np.empty(len(z))
         for mine in (half, ~half):
-            value[mine] = fit_law(z[~mine], weight[~mine] / weight[~mine].sum(), k, rng).log_density(z[mine])
-        if held is None or weight @ value > score + _GAIN:
-            held, chosen, score = value, k, float(weight @ value)
-        else:
+            law = fit_law(z[~mine], weight[~mine] / weight[~mine].sum(), k, rng, freedom)
+            value[mine] = law.log_density(z[mine])
+        used = weight > 0
+        found = float(1 / (weight[used] @ np.exp(log_target[used] - value[used])))
+        if found < (1 + _GAIN) * worth:
+            return False
+        chosen, worth = (k, freedom), found
+        return True
+
+    for freedom in FREEDOMS:
+        if not better(1, freedom):
             break
-    assert held is not None
-    return fit_law(z, weight, chosen, rng), held
+    for k in range(2, components + 1):
+        if not better(k, chosen[1]):
+            break
+    return fit_law(z, weight, chosen[0], rng, chosen[1]), worth
 
 
 def _improved(law: Law, z: Floats, weight: Floats, whole: Floats, pull: float) -> Law:
     """Return one step of expectation maximisation; scales are drawn a little to the scale of all."""
     d = z.shape[1]
-    squares, _ = zip(*(_distance(z, m, f) for m, f in zip(law.means, law.factors, strict=True)), strict=True)
+    squares = [_distance(z, m, f) for m, f in zip(law.means, law.factors, strict=True)]
     parts = law._components(z) + np.log(law.shares)
     duty = weight[:, None] * np.exp(parts - log_sum(parts)[:, None])
     shares, means, factors = [], [], []
@@ -161,15 +190,13 @@ def _improved(law: Law, z: Floats, weight: Floats, whole: Floats, pull: float) -
         share = sums[k]
         if share < min(pull, sums.max()):
             continue
-        pulled = duty[:, k] * (FREEDOM + d) / (FREEDOM + square)
+        pulled = duty[:, k] * (law.freedom + d) / (law.freedom + square)
         mean = pulled @ z / pulled.sum()
         scale = (_scatter(z - mean, pulled) + pull * whole) / (share + pull)
         shares.append(share)
         means.append(mean)
         factors.append(np.linalg.cholesky(scale))
-    return Law(
-        shares=np.array(shares) / np.sum(shares), means=np.array(means), factors=np.array(factors), prior=law.prior
-    )
+    return replace(law, shares=np.array(shares) / np.sum(shares), means=np.array(means), factors=np.array(factors))
 
 
 def _centres(z: Floats, weight: Floats, whole: Floats, components: int, rng: np.random.Generator) -> Floats:
@@ -188,20 +215,20 @@ def _scatter(x: Floats, weight: Floats) -> Floats:
     return np.asarray((weight[:, None] * x).T @ x)
 
 
-def _distance(z: Floats, mean: Floats, factor: Floats) -> tuple[Floats, Floats]:
-    """Return squared distances (point,) and the factor they were taken in."""
+def _distance(z: Floats, mean: Floats, factor: Floats) -> Floats:
+    """Return squared distances (point,) in units of a factor."""
     from scipy.linalg import solve_triangular
 
     white = solve_triangular(factor, (z - mean).T, lower=True)
-    return np.asarray((white**2).sum(axis=0)), factor
+    return np.asarray((white**2).sum(axis=0))
 
 
-def _log_t(square: Floats, factor: Floats) -> Floats:
+def _log_t(square: Floats, factor: Floats, freedom: float) -> Floats:
     from scipy.special import gammaln
 
     d = len(factor)
-    constant = gammaln((FREEDOM + d) / 2) - gammaln(FREEDOM / 2) - 0.5 * d * np.log(FREEDOM * np.pi)
-    return np.asarray(constant - np.log(np.diag(factor)).sum() - 0.5 * (FREEDOM + d) * np.log1p(square / FREEDOM))
+    constant = gammaln((freedom + d) / 2) - gammaln(freedom / 2) - 0.5 * d * np.log(freedom * np.pi)
+    return np.asarray(constant - np.log(np.diag(factor)).sum() - 0.5 * (freedom + d) * np.log1p(square / freedom))
 
 
 def log_sum(parts: Floats) -> Floats:
