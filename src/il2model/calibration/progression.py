@@ -52,9 +52,13 @@ def candidates(simulator: Simulator, table: Mapping[str, Floats]) -> Iterator[We
 
 
 def cumulative(hazard: Floats, times: Floats) -> Floats:
-    """Return the integral of a hazard (..., time), from 0 on (trapezoids)."""
-    steps = (hazard[..., 1:] + hazard[..., :-1]) / 2 * np.diff(times)
-    return np.concatenate([np.zeros((*hazard.shape[:-1], 1)), np.cumsum(steps, axis=-1)], axis=-1)
+    """Return the integral of a hazard (patient, time), from 0 on (trapezoids); by day in memory."""
+    daily = np.ascontiguousarray(hazard.T)
+    steps = (daily[1:] + daily[:-1]) * (np.diff(times) / 2)[:, None]
+    total = np.zeros(daily.shape)
+    for k, step in enumerate(steps):
+        np.add(total[k], step, out=total[k + 1])
+    return total.T
 
 
 def predict(simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Target, ...]) -> dict[str, Floats]:
@@ -73,8 +77,7 @@ def predict(simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Ta
             continue
         course = patients.natural_course(c.rows, days, ids)
         if "survival" in read:
-            # by day in memory: what is summed is the patients of one day
-            course["survival"] = np.asfortranarray(np.exp(-cumulative(course["hazard"], days)))
+            course["survival"] = np.exp(-cumulative(course["hazard"], days))
         numbers = {i: float(v[k]) for i, v in value.items()}
         seen = Seen(times=days, arms=(course,), weight=c.weight, pnfh=c.pnfh, cuts=simulator.cuts, numbers=numbers)
         for t in targets:

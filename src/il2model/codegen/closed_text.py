@@ -19,8 +19,8 @@ from .tape import Node, Op, Tape
 if TYPE_CHECKING:
     from ..model.model import Model
 
-#: Times that are worked on together.
-LANES = 4
+#: Subjects that are worked on together.
+LANES = 8
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,10 @@ class ClosedForms:
 
 
 def write_closed(forms: ClosedForms, ids: Sequence[str], given: Sequence[str], parameters: int) -> str:
-    """Return the text of `closed(p, x, out, subjects, blocks)`.
+    """Return the text of `closed(p, x, out, subjects, times)`.
 
-    Arrays are p (subject, parameter), x (given, subject, time) and out (observable, subject, time);
-    of times there are `blocks` times `LANES`.
+    Arrays are p (subject, parameter), x (given, time, subject) and out (observable, time, subject);
+    there are at least `LANES` subjects.
     """
     tape, results = forms.given(ids, given)
     t = Text(LANES)
@@ -114,38 +114,48 @@ def write_closed(forms: ClosedForms, ids: Sequence[str], given: Sequence[str], p
     needed = tape.reach(results)
     for node in needed:
         if not tape.moving[node]:
-            _write(t, tape.ops[node], node, values, "")
-    i = t.op(f"mul i64 {t.begin_loop()}, {LANES}")
+            _write(t, tape.ops[node], node, values, "", parameters)
+    i = t.op(f"mul i64 {t.begin_loop()}, %subjects")
     for node in needed:
         if tape.moving[node]:
-            _write(t, tape.ops[node], node, values, i)
+            _write(t, tape.ops[node], node, values, i, parameters)
     for k, node in enumerate(results):
-        t.store(values[node], "%out", _row(t, k, i))
-    t.end_loop("%blocks")
+        t.lines.append(f"  store {t.type} {values[node]}, ptr {_place(t, '%out', k, i)}, align 8")
+    t.end_loop("%times")
+    arguments = "ptr noalias %p, ptr noalias %x, ptr noalias %out, i64 %subjects, i64 %course, i64 %times"
     return "\n".join(
         [
             f"declare {t.type} @llvm.fma.{t.suffix}({t.type}, {t.type}, {t.type})",
             elementary_functions(LANES, single=False),
-            function(t, "internal void @one(ptr noalias %p, ptr noalias %x, ptr noalias %out, i64 %rows, i64 %blocks)"),
+            function(t, f"internal void @some({arguments})"),
             _SUBJECTS.format(lanes=LANES, parameters=parameters),
         ]
     )
 
 
-def _row(t: Text, k: int, i: str) -> str:
-    """Return the offset of time i of course k."""
-    return t.op(f"add i64 {t.op(f'mul i64 %rows, {k}')}, {i}")
+def _place(t: Text, array: str, k: int, i: str) -> str:
+    """Return where course k of an array is at the time of offset i."""
+    return t.at(array, t.op(f"add i64 {t.op(f'mul i64 %course, {k}')}, {i}"))
 
 
-def _write(t: Text, op: Op, node: Node, values: dict[Node, str], i: str) -> None:
+def _gather(t: Text, column: int, parameters: int) -> str:
+    """Return a parameter of all lanes."""
+    value = "poison"
+    for lane in range(t.lanes):
+        one = t.op(f"load double, ptr {t.at('%p', lane * parameters + column)}")
+        value = t.op(f"insertelement {t.type} {value}, double {one}, i32 {lane}")
+    return value
+
+
+def _write(t: Text, op: Op, node: Node, values: dict[Node, str], i: str, parameters: int) -> None:
     """Write one term; powers and logarithms are those of the plain text, also where their base is not positive."""
     a = [values[n] for n in op.args]
     if op.name == "const":
         values[node] = t.const(float(op.value))
     elif op.name == "fixed":
-        values[node] = t.splat(t.op(f"load double, ptr {t.at('%p', int(op.value))}"))
+        values[node] = _gather(t, int(op.value), parameters)
     elif op.name == "state":
-        values[node] = t.load("%x", _row(t, int(op.value), i))
+        values[node] = t.op(f"load {t.type}, ptr {_place(t, '%x', int(op.value), i)}, align 8")
     elif op.name == "pow":
         power = t.call("vexp", t.mul(a[1], t.call("vlog", a[0])))
         values[node] = t.choose("ogt", a[0], t.const(0.0), power, t.const(0.0))
@@ -158,21 +168,23 @@ def _write(t: Text, op: Op, node: Node, values: dict[Node, str], i: str) -> None
         values[node] = t.binary("f" + op.name, *a)
 
 
+#: The last lanes begin where they end with the last subject: some subjects are worked on twice.
 _SUBJECTS = """
-define void @closed(ptr noalias %p, ptr noalias %x, ptr noalias %out, i64 %subjects, i64 %blocks) {{
+define void @closed(ptr noalias %p, ptr noalias %x, ptr noalias %out, i64 %subjects, i64 %times) {{
 entry:
-  %width = mul i64 %blocks, {lanes}
-  %rows = mul i64 %subjects, %width
+  %course = mul i64 %times, %subjects
+  %last = sub i64 %subjects, {lanes}
   br label %loop
 loop:
-  %s = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %n = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %over = icmp ugt i64 %n, %last
+  %s = select i1 %over, i64 %last, i64 %n
   %a = mul i64 %s, {parameters}
-  %b = mul i64 %s, %width
   %ps = getelementptr inbounds double, ptr %p, i64 %a
-  %xs = getelementptr inbounds double, ptr %x, i64 %b
-  %os = getelementptr inbounds double, ptr %out, i64 %b
-  call void @one(ptr %ps, ptr %xs, ptr %os, i64 %rows, i64 %blocks)
-  %next = add nuw nsw i64 %s, 1
+  %xs = getelementptr inbounds double, ptr %x, i64 %s
+  %os = getelementptr inbounds double, ptr %out, i64 %s
+  call void @some(ptr %ps, ptr %xs, ptr %os, i64 %subjects, i64 %course, i64 %times)
+  %next = add nuw nsw i64 %n, {lanes}
   %more = icmp ult i64 %next, %subjects
   br i1 %more, label %loop, label %done
 done:

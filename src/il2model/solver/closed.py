@@ -41,22 +41,16 @@ class ClosedKernel:
     def __call__(self, parameters: Floats, courses: Mapping[str, Floats]) -> dict[str, Floats]:
         """Return {id: (..., time)} of parameters (..., parameter) and what is given, each (..., time)."""
         rows = np.ascontiguousarray(parameters, dtype=np.float64).reshape(-1, self.parameters)
-        times = np.shape(courses[self.given[0]])[-1]
-        shape, blocks = (*parameters.shape[:-1], times), -(-times // LANES)
-        if len(rows) == 0 or times == 0:
+        times, n = np.shape(courses[self.given[0]])[-1], len(rows)
+        shape = (*parameters.shape[:-1], times)
+        if n == 0 or times == 0:
             return {id: np.empty(shape) for id in self.ids}
-        x = _aligned(len(self.given), len(rows), blocks * LANES)
-        out = _aligned(len(self.ids), len(rows), blocks * LANES)
+        # lanes hold subjects: too few are repeated
+        who = np.arange(max(n, LANES)) % n
+        rows = rows if n >= LANES else rows[who]
+        x, out = np.empty((len(self.given), times, len(who))), np.empty((len(self.ids), times, len(who)))
         for k, name in enumerate(self.given):
-            x[k, :, :times] = np.broadcast_to(courses[name], shape).reshape(-1, times)
-        x[:, :, times:] = x[:, :, times - 1 : times]
-        self.function(rows.ctypes.data, x.ctypes.data, out.ctypes.data, len(rows), blocks)
-        return {id: out[k, :, :times].reshape(shape) for k, id in enumerate(self.ids)}
-
-
-def _aligned(*shape: int) -> Floats:
-    """Return an array that begins where a register's worth of numbers may."""
-    size = int(np.prod(shape))
-    raw = np.empty(size + LANES)
-    shift = -raw.ctypes.data % (8 * LANES) // 8
-    return raw[shift : shift + size].reshape(shape)
+            course = np.broadcast_to(courses[name], shape).reshape(-1, times).T
+            x[k] = course if n >= LANES else course[:, who]
+        self.function(rows.ctypes.data, x.ctypes.data, out.ctypes.data, len(who), times)
+        return {id: out[k, :, :n].T.reshape(shape) for k, id in enumerate(self.ids)}
