@@ -5,7 +5,10 @@ is known: a change that says the same gives the same result, one that says nonse
 Some 500 cases run with every test, ten times as many in `make check-long`.
 """
 
+import dataclasses
 import shutil
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -15,14 +18,19 @@ from tests.helpers.fuzz.lines import QUICK, verbs, wrong_lines
 from tests.helpers.fuzz.oracle import fuzzed, in_time, ran
 from tests.helpers.fuzz.tables import data_sets, same_tables, sheets, wrong_tables
 
+import il2model as il2
 from il2model.cli.main import understood
 from il2model.dosing.regimen import Regimen
 from il2model.errors import InputError
 from il2model.exchange.nonmem import read_nonmem
 from il2model.parameters import load_parameters
+from il2model.planning.result import PowerStudy, Search
 from il2model.resources import data_dir
+from il2model.sensitivity.results import StudyResult
 from il2model.trials import TrialDesign
+from il2model.trials.result import TrialResult
 from il2model.trials.trial import Trial
+from il2model.uncertainty.posterior import Posterior
 
 
 def some(few, many):
@@ -260,3 +268,92 @@ def test_a_damaged_trial_is_refused_or_shown(count, trials, folders):
         assert ran(["trial", str(file), "--replicates", "0"]).code == 2
 
     fuzzed(count, check)
+
+
+# --------------------------------------------------------------------------------------------------------------- stores
+def made_study(folder):
+    study = il2.SensitivityStudy(
+        ["treg_auc"], method="sobol", n=8, until=5, parameters=["il2_clearance", "il2_lymph_rate"]
+    )
+    il2.run_study(study, folder=folder)
+
+
+def cohort_courses(folder):
+    people = il2.Cohort.sample(3, seed=1)
+    solution = il2.simulate("imodals-1miu", cohort=people, until=90, save=[0, 5, 90], folder=folder)
+    return [solution.values(name).tolist() for name in ("treg_percent", "survival")]
+
+
+def fitted(folder):
+    posterior = Posterior.load(folder=data_dir("calibration") / "results")
+    few = {name: getattr(posterior, name)[:1, :4] for name in ("values", "z", "log_posterior")}
+    (folder / "mirocals").mkdir(parents=True)
+    dataclasses.replace(posterior, **few).save(folder / "mirocals" / "posterior.nc")
+
+
+#: What keeps its results in a folder: how they are made, and read again.
+STORES = {
+    "study": (made_study, StudyResult.load),
+    "trial": (
+        lambda d: il2.run_trial(il2.TrialDesign.named("mirocals").sized(20), replicates=2, pool=20, folder=d),
+        TrialResult.load,
+    ),
+    "power": (
+        lambda d: il2.power_study("mirocals", cuts=[None], sizes=[20], replicates=2, pool=20, folder=d),
+        PowerStudy.load,
+    ),
+    "search": (lambda d: il2.optimize(generations=1, patients=4, draws=0, until=20, folder=d), Search.load),
+    "cohort": (cohort_courses, cohort_courses),
+    "fit": (fitted, lambda d: Posterior.load(folder=d)),
+}
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    """Give the folder of each kind of store, made once."""
+    home = tmp_path_factory.mktemp("stores")
+    for name, (make, _) in STORES.items():
+        make(home / name)
+    return home
+
+
+@some(60, 600)
+def test_a_damaged_store_is_refused_or_unharmed(count, stores, folders):
+    whole = {name: load(stores / name) for name, (_, load) in STORES.items()}
+
+    def check(data):
+        name = data.draw(st.sampled_from([*STORES]))
+        folder = folders() / name
+        shutil.copytree(stores / name, folder)
+        file = data.draw(st.sampled_from(sorted(p for p in folder.rglob("*") if p.is_file())))
+        file.write_bytes(data.draw(damaged(file.read_bytes())))
+        found, sentence = refused(STORES[name][1], folder)
+        if file.suffix == ".npz":  # blocks have checksums
+            assert sentence or found == whole[name], file
+        if name == "study":
+            assert ran(["report", str(folder), "-o", str(folder / "page.html")]).code == (2 if sentence else 0)
+        shutil.rmtree(folder)
+
+    fuzzed(count, check)
+
+
+# ------------------------------------------------------------------------------------------------------------ processes
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"time,amt\n0,nan\n",
+        b"\x00\x01\x02",
+        "time,amt\n0,2\n".encode("utf-16"),
+        b"time,amt\n0,2,3\n",
+        b"time\n" * 9,
+    ],
+)
+def test_a_process_ends_with_one_sentence(tmp_path, content):
+    (tmp_path / "doses.csv").write_bytes(content)
+    words = [sys.executable, "-m", "il2model", "simulate", "--records", "doses.csv", "--until", "5", "--at", "1"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("il2model: ")
+    assert done.stderr.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["doses.csv"]
