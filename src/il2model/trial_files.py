@@ -6,8 +6,9 @@ are built above: regimens in `dosing`, trials and designs in `trials`, targets i
 
 from __future__ import annotations
 
+import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -59,11 +60,47 @@ ROWS: Mapping[str, tuple[str, frozenset[str], tuple[str, ...]]] = {
         ("analysis", "meaning", "value", "low", "high", "unit", "status", "source"),
     ),
 }
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _all(test: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, list | tuple) and len(value) > 0 and all(map(test, value))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+#: What a field has to be, wherever it stands: the words for it, its names, and the test.
+_TYPES: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
+    (
+        "a text",
+        "status source locator quote note number text cohort name regimen stage endpoint arm unit spread_status use "
+        "drift noise joint analysis bound meaning given route",
+        _is_text,
+    ),
+    ("a finite number", "estimate sd se se_ln low high window", _is_number),
+    ("a finite number, or a list of them", "value", lambda v: _is_number(v) or _all(_is_number)(v)),
+    ("a finite number of days, or a text with its unit", "day", lambda v: _is_number(v) or _is_text(v)),
+    ("a whole number of patients, at least 1", "n", lambda v: _is_count(v) and v != 0),
+    ("a list of whole numbers from 0", "count counts", _all(_is_count)),
+    ("true or false", "log", lambda v: isinstance(v, bool)),
+    ("a list of names", "arms members", _all(_is_text)),
+    ("a list of finite numbers", "given_correlation times", _all(_is_number)),
+    ("a list of lists of finite numbers", "correlation", _all(_all(_is_number))),
+)
+TYPES: Mapping[str, tuple[str, Callable[[object], bool]]] = {
+    name: (words, test) for words, names, test in _TYPES for name in names.split()
+}
 #: Fields of a course: one of several that follow each other in an arm.
 COURSE = frozenset(_DOSING)
-#: Fields that hold words.
-_TEXTS = _ORIGIN | {"unit", "name", "number", "text", "cohort", "regimen", "route", "analysis", "meaning"}
-_TEXTS |= {"endpoint", "arm", "stage", "use", "drift", "noise", "spread_status"}
 _WORDS = ("trial", "title", "citation", "stage")
 _FEW = {"1", "percent", "day", "week", "month", "year", "pg/mL", "point", "h", "IU/mL", "IU*h/mL", "1/point"}
 _FEW |= {"point/month", "percent/month"}
@@ -197,7 +234,17 @@ def _read(path: Path, modified: int, size: int) -> TrialFile:
         raise InputError(f"{path.name} is not valid TOML: {error}.") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
-    file = TrialFile(path.stem, path, tables)
+    return trial_of(path.stem, path, tables)
+
+
+def trial_of(id: str, path: Path, tables: Row) -> TrialFile:
+    """Return tables as a trial, its parts and fields known; `path` names them in errors.
+
+    Raises
+    ------
+    InputError
+    """
+    file = TrialFile(id, path, tables)
     for key, value in tables.items():
         if key not in (*_WORDS, *TABLES, *ROWS):
             raise InputError(f"{path.name}: {unknown_name('part', key, (*_WORDS, *TABLES, *ROWS))}")
@@ -223,8 +270,9 @@ def _check(row: object, fields: frozenset[str], needed: tuple[str, ...]) -> None
     for key, value in row.items():
         if key not in fields:
             raise unknown_name("field", key, sorted(fields))
-        if key in _TEXTS and not isinstance(value, str):
-            raise InputError(f"{key} is {value!r}; it must be a text")
+        words, test = TYPES.get(key, ("", None))
+        if test is not None and not test(value):
+            raise InputError(f"{key} is {value!r}; it must be {words}")
     for key in needed:
         if key not in row:
             raise InputError(f"it has no {key!r}")

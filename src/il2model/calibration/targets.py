@@ -15,22 +15,19 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..clock import day_of
 from ..dosing.courses import arm_plan
 from ..dosing.regimen import Regimen
-from ..endpoints.registry import TARGETED
 from ..endpoints.reported import STAGES
-from ..errors import InputError, UnitError, unknown_name
+from ..errors import InputError, unknown_name
 from ..parameters.distribution import distribution
 from ..trial_files import Row, TrialFile, read_trial, reference, trial_names
+from ..trials.row import TargetRow, read_targets
 from ..trials.trial import Trial
-from ..units import factor
 from .target import WEIGHTS, Joint, Nuisance, Target, Targets
 
 __all__ = ["WEIGHTS", "Joint", "Nuisance", "Source", "Target", "Targets", "load_targets"]
 
 T = TypeVar("T")
-_NORMAL_95 = 2 * 1.959963984540054
 #: A trial that ships, by name; a file or folder of files of one's own, by path; or a trial that was loaded.
 Source = str | Path | Trial
 
@@ -63,20 +60,21 @@ def load_targets(source: Source | Iterable[Source] | None = None) -> Targets:
             with file.place("joint", id):
                 _add(joints, id, _joint(id, row))
         own = {id: Regimen.of_plan(arm_plan(file, id)) for id in file.rows("arms")}
-        for id, row in file.rows("targets").items():
+        for id, read in read_targets(file).items():
             with file.place("target", id):
-                target = _target(id, row, file)
+                target = _target(read, file)
                 _check_design(target, file, own)
                 _add(targets, id, target)
                 for arm in target.arms:
-                    if arm not in own:
-                        raise unknown_name("arm", arm, own)
                     if arms.setdefault(arm, own[arm]) != own[arm]:
                         raise InputError(f"another trial gives something else in an arm {arm!r}; rename one")
     for file in files:
         for id in file.rows("targets"):
             with file.place("target", id):
                 _check_names(targets[id], nuisances, joints)
+        for id in file.rows("joint"):
+            with file.place("joint", id):
+                _check_joint(joints[id], targets)
     return Targets(
         MappingProxyType(targets), MappingProxyType(arms), MappingProxyType(nuisances), MappingProxyType(joints)
     )
@@ -123,6 +121,18 @@ def _check_names(t: Target, nuisances: Mapping[str, Nuisance], joints: Mapping[s
         raise InputError(f"the joint distribution {t.joint!r} does not hold it")
 
 
+def _check_joint(joint: Joint, targets: Mapping[str, Target]) -> None:
+    for id in (*joint.members, *((joint.given,) if joint.given is not None else ())):
+        if id not in targets:
+            raise unknown_name("target", id, targets)
+    for id in joint.members:
+        t = targets[id]
+        if t.joint != joint.id or t.form != "normal":
+            raise InputError(f"{id} must name it as its 'joint', and have a standard error on its own scale")
+    if joint.given is not None and targets[joint.given].form != "binomial":
+        raise InputError(f"{joint.given} is not a count of events")
+
+
 def _add(into: dict[str, T], id: str, item: T) -> None:
     if id in into:
         raise InputError("the name is used twice")
@@ -149,43 +159,24 @@ def _joint(id: str, row: Row) -> Joint:
     return Joint(id, members, matrix, row.get("given"), given, row.get("note", ""))
 
 
-def _target(id: str, row: Row, file: TrialFile) -> Target:
-    if row["endpoint"] not in TARGETED:
-        raise unknown_name("endpoint", str(row["endpoint"]), TARGETED)
-    endpoint = TARGETED[row["endpoint"]]
-    stage = row.get("stage", file.tables.get("stage"))
-    if stage not in STAGES:
-        raise unknown_name("stage", str(stage), STAGES)
-    if stage != endpoint.stage:
-        raise InputError(f"{row['endpoint']} belongs to the stage {endpoint.stage!r}, not to {stage!r}")
-    if row["use"] not in ("fit", "check"):
-        raise unknown_name("use", str(row["use"]), ("fit", "check"))
-    arms = tuple(row["arms"]) if "arms" in row else (row["arm"],) if "arm" in row else ()
-    if endpoint.needs_arm and not arms:
-        raise InputError(f"{row['endpoint']} needs an 'arm'")
-    if endpoint.needs_day and "day" not in row:
-        raise InputError(f"{row['endpoint']} needs a 'day'")
-    try:
-        scale = factor(row["unit"], endpoint.unit)
-    except UnitError as error:
-        raise InputError(
-            f"the unit {row['unit']!r} does not fit {row['endpoint']} [{endpoint.unit}]: {error}"
-        ) from None
-    form, estimate, se, counts = _form(row, scale)
+def _target(t: TargetRow, file: TrialFile) -> Target:
+    """Return a row of a file as what the likelihood compares: in the unit and on the scale of its endpoint."""
+    row = t.row
+    estimate, se = _estimate(t)
     return Target(
-        id=id,
+        id=t.id,
         trial=file.tables["trial"],
-        stage=stage,
-        endpoint=row["endpoint"],
-        arms=arms if endpoint.needs_arm else (),
-        day=day_of(row["day"], "day") if "day" in row else None,
-        form=form,
+        stage=t.stage,
+        endpoint=t.endpoint.id,
+        arms=t.arms if t.endpoint.needs_arm else (),
+        day=t.day,
+        form=t.form,
         estimate=estimate,
         se=se,
-        counts=counts,
-        n=int(row["n"]) if "n" in row else None,
-        unit=endpoint.unit,
-        log=bool(row.get("log", False)),
+        counts=t.counts,
+        n=row.get("n"),
+        unit=t.endpoint.unit,
+        log=row.get("log", False),
         status=row["status"],
         spread_status=row.get("spread_status", row["status"]),
         source=row["source"],
@@ -198,57 +189,17 @@ def _target(id: str, row: Row, file: TrialFile) -> Target:
     )
 
 
-def _form(row: Row, scale: float) -> tuple[str, float, float, tuple[int, ...]]:
-    """Return how a target is compared, its estimate and standard error in the endpoint's unit, its counts."""
-    if "counts" in row or "count" in row:
-        return _counted(row)
-    if "estimate" not in row:
-        raise InputError("it has no 'estimate'")
-    estimate = float(row["estimate"]) * scale
-    if "bound" in row:
-        if row["bound"] not in ("at least", "at most"):
-            raise unknown_name("bound", str(row["bound"]), ("at least", "at most"))
-        return row["bound"], estimate, 0.0, ()
-    if row["endpoint"].endswith("_sd") and "n" in row:
-        return "sd", estimate, math.nan, ()
-    if "se_ln" in row:
-        return "lognormal", estimate, _positive(float(row["se_ln"])), ()
-    if row.get("log"):
-        return "normal", *_on_log_scale(row, estimate), ()
-    return "normal", estimate, _positive(_standard_error(row, scale)), ()
-
-
-def _counted(row: Row) -> tuple[str, float, float, tuple[int, ...]]:
-    counts = tuple(int(c) for c in row.get("counts", row.get("count")))
-    if min(counts) < 0 or ("count" in row and (len(counts) != 2 or counts[0] > counts[1])):
-        raise InputError("a count is [events, patients], counts are patients per class; none is negative")
-    if "counts" in row:
-        return "multinomial", math.nan, math.nan, counts
-    events, n = counts
-    return "binomial", events / n, math.sqrt(events * (n - events) / n**3), counts
-
-
-def _on_log_scale(row: Row, estimate: float) -> tuple[float, float]:
-    if estimate <= 0:
-        raise InputError("the estimate must be above zero where log = true")
-    if "se" in row:
-        return math.log(estimate), _positive(float(row["se"]))
-    if "low" not in row or "high" not in row:
-        raise InputError("it has no standard error: give se (of the logarithm), or low and high (95 %)")
-    return math.log(estimate), _positive(math.log(row["high"] / row["low"]) / _NORMAL_95)
-
-
-def _standard_error(row: Row, scale: float) -> float:
-    if "se" in row:
-        return float(row["se"]) * scale
-    if "sd" in row and "n" in row:
-        return float(row["sd"]) * scale / math.sqrt(row["n"])
-    if "low" in row and "high" in row:
-        return float((row["high"] - row["low"]) * scale / _NORMAL_95)
-    raise InputError("it has no standard error: give se, sd with n, low and high (95 %), or count")
-
-
-def _positive(se: float) -> float:
-    if not se > 0:
-        raise InputError(f"the standard error is {se:g}; it must be above zero")
-    return se
+def _estimate(t: TargetRow) -> tuple[float, float]:
+    """Return estimate and standard error."""
+    if t.form == "multinomial":
+        return math.nan, math.nan
+    if t.form == "binomial":
+        events, n = t.counts
+        return events / n, math.sqrt(events * (n - events) / n**3)
+    estimate = float(t.row["estimate"]) * t.scale
+    if t.form in ("at least", "at most"):
+        return estimate, 0.0
+    if t.form == "sd":
+        return estimate, math.nan
+    se = next(iter(t.spreads.values()))
+    return math.log(estimate) if t.row.get("log") else estimate, se if t.on_log else se * t.scale

@@ -14,6 +14,10 @@ from ..statistics import expected_cox
 from .reductions import Floats, OverTime, Statistic, cut
 
 Use = Literal["output", "limit"]
+#: What values there are, and so by which law a published one may scatter around its prediction: any number (normal);
+#: above zero (lognormal as well); a logarithm, published on its natural scale; an SD (chi-square); a share of patients
+#: (binomial); shares of classes (multinomial).
+Law = Literal["real", "positive", "log", "sd", "share", "classes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,8 @@ class Endpoint:
         The stage of the calibration that predicts it; None where no target may report it.
     needs_arm, needs_day : bool
         Whether a target has to say them.
+    law : Law
+        What values there are.
     """
 
     id: str
@@ -72,6 +78,7 @@ class Endpoint:
     stage: str | None = None
     needs_arm: bool = False
     needs_day: bool = False
+    law: Law = "real"
 
     @property
     def observables(self) -> tuple[str, ...]:
@@ -190,11 +197,14 @@ class Analysis(Endpoint):
         Observables of the seen courses.
     column : str, optional
         The name of the same analysis of one random trial.
+    classes : int
+        How many numbers it gives.
     """
 
     of_seen: Callable[[Seen], Floats | float]
     reads: tuple[str, ...] = ("survival",)
     column: str | None = None
+    classes: int = 1
 
     @property
     def observables(self) -> tuple[str, ...]:

@@ -66,6 +66,7 @@ _il2 = partial(
     Course,
     stage="pk",
     needs_arm=True,
+    law="positive",
     observable="il2_plasma",
     course_unit="IU/mL",
     until=1.0,
@@ -77,8 +78,10 @@ _change = partial(Course, stage="imodals", needs_arm=True, needs_day=True, unit=
 #: Untreated patients on riluzole.
 _entry = partial(Course, stage="progression", over_time=r.first, until=0.0)
 _slope = partial(Course, stage="progression", until=YEAR, over_time=r.slope)
-_dead = partial(Course, needs_day=True, observable="survival", unit="1", over_time=r.last, over_patients=r.SHARE_GONE)
-_ratio = partial(Analysis, unit="1", stage="mirocals")
+_dead = partial(
+    Course, needs_day=True, observable="survival", unit="1", over_time=r.last, over_patients=r.SHARE_GONE, law="share"
+)
+_ratio = partial(Analysis, unit="1", stage="mirocals", law="log")
 #: Every endpoint that a target may report.
 REPORTED: tuple[Endpoint, ...] = (
     _il2(id="il2_peak", unit="IU/mL", meaning="largest plasma IL-2", over_time=r.largest),
@@ -123,6 +126,7 @@ REPORTED: tuple[Endpoint, ...] = (
         over_time=r.points,
         needs_day=True,
         over_patients=r.SD,
+        law="sd",
     ),
     _percent(
         id="treg_gain",
@@ -164,6 +168,7 @@ REPORTED: tuple[Endpoint, ...] = (
         meaning="ALSFRS-R on day 0",
         observable="alsfrs_r",
         over_patients=r.MEDIAN,
+        law="positive",
     ),
     _slope(
         id="alsfrs_r_slope",
@@ -179,9 +184,17 @@ REPORTED: tuple[Endpoint, ...] = (
         meaning="slope of ALSFRS-R",
         observable="alsfrs_r",
         over_patients=r.SD,
+        law="sd",
     ),
-    _entry(id="svc_entry", unit="percent", meaning="SVC on day 0", observable="svc", over_patients=r.MEAN),
-    _entry(id="svc_entry_sd", unit="percent", meaning="SVC on day 0", observable="svc", over_patients=r.SD),
+    _entry(
+        id="svc_entry",
+        unit="percent",
+        meaning="SVC on day 0",
+        observable="svc",
+        over_patients=r.MEAN,
+        law="positive",
+    ),
+    _entry(id="svc_entry_sd", unit="percent", meaning="SVC on day 0", observable="svc", over_patients=r.SD, law="sd"),
     _slope(id="svc_slope", unit="percent/month", meaning="slope of SVC", observable="svc", over_patients=r.MEAN),
     Course(
         id="motor_unit_slope",
@@ -200,6 +213,8 @@ REPORTED: tuple[Endpoint, ...] = (
         stage="progression",
         of_seen=_strata,
         reads=(),
+        law="classes",
+        classes=3,
     ),
     _dead(id="dead", meaning="share dead on placebo by the day", stage="progression"),
     Analysis(
@@ -208,6 +223,7 @@ REPORTED: tuple[Endpoint, ...] = (
         meaning="ln HR of CSF pNFH in the high stratum against the rest, placebo",
         stage="progression",
         of_seen=_of_high_pnfh,
+        law="log",
     ),
     Analysis(
         id="hazard_per_point_joint",

@@ -60,14 +60,14 @@ def _read(files: tuple[tuple[Path, int, int], ...]) -> Mapping[str, Parameter]:
     return records
 
 
-def bibliography(folder: Path) -> dict[str, str]:
-    """Return the entries of `references.bib` by key, as text."""
-    path = folder / "references.bib"
+def bibliography(folder: Path, name: str = "references.bib") -> dict[str, str]:
+    """Return the entries of a bibliography by key, as text."""
+    path = folder / name
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from None
-    return {m.group(2): m.group(0) for m in re.finditer(r"@(\w+)\{(\w+),.*", text)}
+    return {m.group(2): m.group(0) for m in re.finditer(r"@(\w+)\{\s*([^,\s{}]+),.*", text)}
 
 
 def load_parameters(name: str | None = None, *, folder: str | Path | None = None) -> ParameterSet:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ..clock import day_of
 from ..endpoints import reductions
 from ..endpoints.kinds import Analysis, Course
 from ..endpoints.registry import TARGETED
-from ..errors import InputError, unknown_name
+from ..errors import InputError
 from ..trial_files import Row, TrialFile
 from ..units import factor
+from .row import TargetRow
 
 _QUANTILE = 1.96
 
@@ -111,34 +111,29 @@ def facts(file: TrialFile, table: str) -> dict[str, Fact]:
     }
 
 
-def target(file: TrialFile, id: str, row: Row) -> Reported:
+def target(file: TrialFile, t: TargetRow) -> Reported:
     """Return a target as it was printed, and the analysis of a replicate that shows the same number."""
-    arms = tuple(row["arms"]) if "arms" in row else (row["arm"],) if "arm" in row else ()
-    with file.place("target", id):
-        if row["endpoint"] not in TARGETED:
-            raise unknown_name("endpoint", str(row["endpoint"]), TARGETED)
-        counts = tuple(int(c) for c in row.get("counts", row.get("count", ())))
-        value, low, high = _printed(row, counts)
-        return Reported(
-            id=id,
-            value=value,
-            low=low,
-            high=high,
-            unit=row["unit"],
-            origin=Origin.of(row),
-            counts=counts,
-            endpoint=row["endpoint"],
-            arms=arms,
-            day=day_of(row["day"], "day") if "day" in row else None,
-            use=row["use"],
-            spread_status=str(row.get("spread_status", "")),
-            analysis=str(row.get("analysis", _analysis(file, row, arms))),
-        )
+    value, low, high = _printed(t)
+    return Reported(
+        id=t.id,
+        value=value,
+        low=low,
+        high=high,
+        unit=t.row["unit"],
+        origin=Origin.of(t.row),
+        counts=t.counts,
+        endpoint=t.endpoint.id,
+        arms=t.arms,
+        day=t.day,
+        use=t.row["use"],
+        spread_status=t.row.get("spread_status", ""),
+        analysis=t.row.get("analysis", _analysis(file, t)),
+    )
 
 
-def _analysis(file: TrialFile, row: Row, arms: tuple[str, ...]) -> str:
+def _analysis(file: TrialFile, t: TargetRow) -> str:
     """Return the name of the result in a replicate of the trial that a target reports, or nothing."""
-    endpoint, day = TARGETED[row["endpoint"]], row.get("day")
+    endpoint, day = t.endpoint, t.day
     labels = {id: str(arm.get("name", id)) for id, arm in file.rows("arms").items()}
     if isinstance(endpoint, Analysis):
         return endpoint.column or ""
@@ -147,31 +142,26 @@ def _analysis(file: TrialFile, row: Row, arms: tuple[str, ...]) -> str:
     if endpoint.over_patients is reductions.SHARE_GONE and day == file.follow_up:
         return f"dead[{list(labels.values())[endpoint.arm]}]"
     points = endpoint.over_time is reductions.points and endpoint.over_patients is reductions.MEAN
-    return f"{endpoint.observable}[{labels.get(arms[0], arms[0])}]@{day:.12g}" if points and day and arms else ""
+    return f"{endpoint.observable}[{labels[t.arms[0]]}]@{day:g}" if points and day and t.arms else ""
 
 
-def _printed(row: Row, counts: tuple[int, ...]) -> tuple[float | None, float | None, float | None]:
+def _printed(t: TargetRow) -> tuple[float | None, float | None, float | None]:
     """Return estimate and 95 % interval on the scale of the print."""
-    if "count" in row:
-        events, n = counts
+    row = t.row
+    if t.form == "binomial":
+        events, n = t.counts
         share = events / n
         half = _QUANTILE * math.sqrt(share * (1 - share) / n)
         return share, share - half, share + half
-    if "estimate" not in row:
+    if t.form == "multinomial":
         return None, None, None
     value = float(row["estimate"])
-    if "low" in row and "high" in row:
+    if "low" in row:
         return value, float(row["low"]), float(row["high"])
-    if "se_ln" in row or ("se" in row and row.get("log")):
-        factor = math.exp(_QUANTILE * float(row["se_ln"] if "se_ln" in row else row["se"]))
-        return value, value / factor, value * factor
-    if "se" in row:
-        half = _QUANTILE * float(row["se"])
-    elif "sd" in row and "n" in row:
-        half = _QUANTILE * float(row["sd"]) / math.sqrt(row["n"])
-    else:
+    if not t.spreads:
         return value, None, None
-    return value, value - half, value + half
+    half = _QUANTILE * next(iter(t.spreads.values()))
+    return (value, value / math.exp(half), value * math.exp(half)) if t.on_log else (value, value - half, value + half)
 
 
 def figure(file: TrialFile, id: str, row: Row) -> Reported:

@@ -15,6 +15,7 @@ from ..trial_files import REFERENCE, Row, TrialFile, read_trial, trial_names
 from ..units import to_finite, to_whole
 from ..values import Portable
 from .reported import Fact, Origin, Reported, facts, figure, target
+from .row import read_targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +122,7 @@ class Trial(Portable):
             window=_window(file),
             follow_up=file.follow_up,
             cuts=file.cuts(),
-            targets={id: target(file, id, row) for id, row in file.rows("targets").items()},
+            targets={id: target(file, row) for id, row in read_targets(file).items()},
             checks={id: figure(file, id, row) for id, row in file.rows("checks").items()},
             facts=_origins(file, labels),
             path=str(file.path),

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from il2model.calibration import needs
-from il2model.calibration import targets as targets_module
 from il2model.calibration.mirocals import Trait
 from il2model.calibration.problem import Problem
 from il2model.calibration.simulator import Size
@@ -21,6 +20,7 @@ from il2model.endpoints.reported import STAGES
 from il2model.errors import InputError, UnknownNameError
 from il2model.parameters import load_parameters
 from il2model.resources import data_dir
+from il2model.trials import row as row_module
 
 ARM = {"pk": "piscitelli", "imodals": "imodals_2miu"}
 DAY = {"pk": 0.25, "imodals": 5.0, "progression": 365.0, "mirocals": 365.0}
@@ -55,7 +55,7 @@ def test_every_endpoint_of_a_stage_is_a_number_of_its_own_on_the_default_model(s
 def test_an_endpoint_that_nothing_computes_is_refused_when_the_problem_is_posed(tmp_path, monkeypatch):
     ghost = Endpoint(id="ghost", unit="point/month", meaning="what nobody can compute", stage="progression")
     known = MappingProxyType({**TARGETED, "ghost": ghost})
-    for module in (targets_module, needs):
+    for module in (row_module, needs):
         monkeypatch.setattr(module, "TARGETED", known)
     folder = shutil.copytree(data_dir("calibration") / "trials", tmp_path / "targets")
     file = folder / "als_cohorts.toml"
