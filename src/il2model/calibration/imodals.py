@@ -34,14 +34,14 @@ def predict(simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Ta
         seen = simulator.observe(needs.arms, patients.reshape(-1, patients.shape[-1]), needs.days, needs.observables)
         for t in some:
             e = course(t)
-            each = seen[t.arms[0]][e.observable].reshape(*patients.shape[:2], -1)
+            each = e.course(seen[t.arms[0]]).reshape(*patients.shape[:2], -1)
             found[t.id] = e.summary(e.read(needs.days, each, t.day))
     for some in by_horizon(tuple(t for t in targets if t not in of_cohort)):
         needs = Needs.of(some)
         seen = simulator.observe(needs.arms, typical, needs.days, needs.observables)
         for t in some:
             e = course(t)
-            found[t.id] = np.mean([e.read(needs.days, seen[a][e.observable], t.day) for a in t.arms], axis=0)
+            found[t.id] = np.mean([e.read(needs.days, e.course(seen[a]), t.day) for a in t.arms], axis=0)
     for t in targets:
         if t.drift is not None:
             found[t.id] = found[t.id] + table[t.drift]

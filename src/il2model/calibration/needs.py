@@ -63,6 +63,12 @@ def summary(target: Target) -> Course | Analysis:
     return COHORT[target.endpoint]
 
 
+def informed(targets: Iterable[Target]) -> tuple[str, ...]:
+    """Return the parameters that targets inform besides those of their stage: of CCL2, NfL and counts."""
+    found = (TARGETED[t.endpoint] for t in targets)
+    return tuple(dict.fromkeys(i for e in found if isinstance(e, Course) for i in e.informs))
+
+
 def horizon(target: Target) -> float:
     """Return the last day that a target reads.
 

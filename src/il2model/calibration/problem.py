@@ -27,7 +27,7 @@ from ..uncertainty.coordinates import Coordinates, quantile
 from ..uncertainty.posterior import Posterior
 from . import imodals, mirocals, pk, progression
 from .likelihood import log_likelihood, pointwise
-from .needs import check_courses
+from .needs import check_courses, informed
 from .simulator import Simulator, Size
 from .targets import Source, Target, Targets, load_targets
 
@@ -161,7 +161,10 @@ class Problem:
             start = replace(start, records=records)
         found = load_targets(targets)
         simulator = Simulator(builtin_kernel(), start, found.arms, size or Size())
-        ids = tuple(i for i in (*PARAMETERS[stage], *freed) if i not in structure.fix)
+        earlier = tuple(Posterior.load(e, results) for e in EARLIER[stage])
+        known = {*structure.fix, *(i for e in earlier for i in e.ids)}
+        wanted = dict.fromkeys((*PARAMETERS[stage], *freed, *informed(found.of(stage, "fit"))))
+        ids = tuple(i for i in wanted if i not in known)
         _PAGES[stage].check(simulator, found.of(stage))
         return cls(
             stage=stage,
@@ -170,7 +173,7 @@ class Problem:
             structure=structure,
             map=Coordinates.of(simulator.kernel, start, ids=ids),
             nuisances=found.nuisances_of(stage),
-            earlier=tuple(Posterior.load(e, results) for e in EARLIER[stage]),
+            earlier=earlier,
         )
 
     @property

@@ -109,6 +109,10 @@ class Course(Endpoint):
         Unit of the course, where it is not the model's.
     arm : int
         0 is the control, 1 the treated arm, where both are seen.
+    over : str, optional
+        The observable that the course is divided by.
+    informs : tuple of str
+        Parameters that a target of it lets its stage estimate, besides those of the stage.
     formula : str, optional
         The same number on the day, in the ids of the model, for exports; None where it is no value of one time.
     uses : tuple
@@ -122,13 +126,15 @@ class Course(Endpoint):
     days: Callable[[float], Floats] | None = None
     course_unit: str | None = None
     arm: int = 0
+    over: str | None = None
+    informs: tuple[str, ...] = ()
     formula: str | None = None
     uses: tuple[Use, ...] = ()
 
     @property
     def observables(self) -> tuple[str, ...]:
-        """The observable of the course."""
-        return (self.observable,)
+        """The observable of the course, and the one it is divided by."""
+        return (self.observable,) if self.over is None else (self.observable, self.over)
 
     @property
     def sentence(self) -> str:
@@ -139,6 +145,10 @@ class Course(Endpoint):
     def horizon(self, day: float | None) -> float | None:
         """Return the last day that is read."""
         return self.until if day is None else day
+
+    def course(self, seen: Mapping[str, Floats]) -> Floats:
+        """Return what is read, off courses by observable."""
+        return seen[self.observable] if self.over is None else np.asarray(seen[self.observable] / seen[self.over])
 
     def read(self, times: Floats, course: Floats, day: float | None = None) -> Floats:
         """Return the number of each patient, (...), off courses (..., time).
@@ -159,7 +169,7 @@ class Course(Endpoint):
 
     def of(self, seen: Seen, day: float | None = None) -> Floats:
         """Return the number of a cohort."""
-        return self.summary(self.read(seen.times, seen.arms[self.arm][self.observable], day), seen.weight)
+        return self.summary(self.read(seen.times, self.course(seen.arms[self.arm]), day), seen.weight)
 
 
 @dataclass(frozen=True, kw_only=True)

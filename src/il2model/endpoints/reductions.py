@@ -83,6 +83,11 @@ def lowest_of_first(t: Floats, y: Floats) -> Floats:
     return np.asarray((y / y[..., :1]).min(axis=-1))
 
 
+def multiple(t: Floats, y: Floats) -> Floats:
+    """Return the last value as a multiple of the first."""
+    return np.asarray(y[..., -1] / y[..., 0])
+
+
 def points(t: Floats, y: Floats) -> Floats:
     """Return the change from the first to the last value."""
     return np.asarray(y[..., -1] - y[..., 0])

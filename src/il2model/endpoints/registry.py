@@ -13,6 +13,7 @@ from types import MappingProxyType
 from ..errors import InputError, unknown_name
 from . import reductions as r
 from .kinds import Contrast, Course, Endpoint, Result, Test
+from .markers import PLASMA_CCL2
 from .reported import REPORTED
 
 #: One patient of a sensitivity study, or the median patient of a search, over the whole course.
@@ -103,8 +104,12 @@ _ENTRIES: tuple[Endpoint, ...] = (
         id="ccl2_change",
         unit="percent",
         meaning="change of plasma CCL2 at the end, % of baseline",
+        stage="imodals",
+        needs_arm=True,
+        needs_day=True,
         observable="plasma_ccl2",
         over_time=r.gain,
+        informs=PLASMA_CCL2,
     ),
     _function,
     _survival,

@@ -12,6 +12,7 @@ from ..statistics import expected_log_hazard_ratio
 from ..trial_files import read_trial
 from . import reductions as r
 from .kinds import Analysis, Course, Endpoint, Seen
+from .markers import MARKERS
 
 #: The stages of the calibration, in the order in which they build on each other.
 STAGES = ("pk", "imodals", "progression", "mirocals")
@@ -162,6 +163,7 @@ REPORTED: tuple[Endpoint, ...] = (
         over_time=r.lowest_gain,
         days=_thirteen,
     ),
+    *MARKERS,
     _entry(
         id="alsfrs_r_entry",
         unit="point",

@@ -28,7 +28,7 @@ _DIRECT = re.compile(r"(doi:|https?://|10\.\d{4,}/|NCT\d{8}$|PMID|PMC\d)")
 _BOUNDS = ("at least", "at most")
 _SPREADS = ("se", "se_ln", "sd", "low", "high")
 #: Readings of the value on one day: two of them are the same number twice.
-_ON_A_DAY = (reductions.last, reductions.points, reductions.gain)
+_ON_A_DAY = (reductions.last, reductions.points, reductions.gain, reductions.multiple)
 
 
 @dataclass(frozen=True, kw_only=True)
