@@ -54,8 +54,8 @@ def warn_incomplete(text: str) -> None:
     warnings.warn(text, IncompleteWarning, stacklevel=level)
 
 
-def unknown_name(what: str, given: str, allowed: Iterable[str]) -> UnknownNameError:
-    """Build the error for a name that is not in `allowed`."""
+def unknown_name(what: str, given: str, allowed: Iterable[str], *, where: str = "") -> UnknownNameError:
+    """Build the error for a name that is not in `allowed`; `where` says in which part of a file it stands."""
     names = list(allowed)
     near = get_close_matches(given, names, n=3, cutoff=0.5)
     if not near:
@@ -66,7 +66,8 @@ def unknown_name(what: str, given: str, allowed: Iterable[str]) -> UnknownNameEr
         hint = f"known: {', '.join(names)}."
     else:
         hint = f"there are {len(names)}, such as {', '.join(names[:4])}."
-    return UnknownNameError(f"There is no {what} {given!r}; {hint}")
+    place = f"{where}: " if where else ""
+    return UnknownNameError(f"{place}There is no {what} {given!r}; {hint}")
 
 
 @contextmanager

@@ -159,6 +159,10 @@ def split_quantity(text: str) -> tuple[float, str]:
     return float(match.group(1)), match.group(2)
 
 
+def _in(unit: str) -> str:
+    return "" if unit == "1" else f" in {unit!r}"
+
+
 def to_float(value: float | int | str, unit: str, *, what: str = "value") -> float:
     """Return `value` as a float in `unit`; a bare number is already in it.
 
@@ -183,9 +187,9 @@ def to_float(value: float | int | str, unit: str, *, what: str = "value") -> flo
                 raise TypeError
             number = float(value)
         except (TypeError, ValueError, OverflowError):
-            raise UnitError(f"{what} is {value!r}, which is not a number in {unit!r}.") from None
+            raise UnitError(f"{what} is {value!r}, which is not a number{_in(unit)}.") from None
     if math.isnan(number):
-        raise UnitError(f"{what} is NaN; a number in {unit!r} is needed.")
+        raise UnitError(f"{what} is NaN; a number{_in(unit)} is needed.")
     return number
 
 

@@ -66,14 +66,14 @@ def distribution(id: str, key: str, table: object, value: float, bounds: tuple[f
         raise InputError(f"{where} needs a table with a 'distribution'.")
     kind = table["distribution"]
     if not isinstance(kind, str) or kind not in DISTRIBUTIONS:
-        raise unknown_name(f"distribution (in {where})", str(kind), DISTRIBUTIONS)
+        raise unknown_name("distribution", str(kind), DISTRIBUTIONS, where=where)
     centre = _CENTRE.get(kind)
     allowed = tuple(dict.fromkeys((*DISTRIBUTIONS[kind], *([centre] if centre else []))))
     numbers = {}
     for name, given in table.items():
         if name != "distribution":
             if name not in allowed:
-                raise unknown_name(f"number of a {kind} distribution (in {where})", name, allowed)
+                raise unknown_name(f"number of a {kind} law", name, allowed, where=where)
             numbers[name] = to_finite(given, f"{where}.{name}")
     if centre and math.isfinite(value):  # NaN: there is no value to lie around
         numbers.setdefault(centre, value)

@@ -53,7 +53,7 @@ def _read(files: tuple[tuple[Path, int, int], ...]) -> Mapping[str, Parameter]:
             where = f"{record.mechanism}.toml: {id}.spread.{key}"
             if name not in records or records[name].mechanism != "population":
                 known = [i for i, r in records.items() if r.mechanism == "population"]
-                raise unknown_name(f"record of the population (in {where})", name, known)
+                raise unknown_name("record of the population", name, known, where=where)
             least = min(records[name].bounds or (records[name].value,))
             if least <= 0:
                 raise InputError(f"{where} is {name!r}, which may be {least:g}; it must be above zero.")

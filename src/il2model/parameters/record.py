@@ -99,7 +99,7 @@ def _check_fields(id: str, table: Mapping[str, object]) -> None:
         raise InputError(f"{id!r} is no id of a record: letters, digits and _ make one.")
     for key in table:
         if key not in _FIELDS:
-            raise unknown_name(f"field in the record {id!r}", key, _FIELDS)
+            raise unknown_name("field of a record", key, _FIELDS, where=id)
     for key in ("name", "value", "unit", "status", "confirmed", "sources", "note"):
         if key not in table:
             raise InputError(f"The record {id!r} has no {key!r}.")
