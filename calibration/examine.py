@@ -1,10 +1,11 @@
 """Examine a finished calibration: structures, checks, calibration of the sampler.
 
-    python calibration/examine.py FOLDER [structures] [checks] [sampler | sampler-full]
+    python calibration/examine.py FOLDER [structures] [checks] [foretold] [sampler | sampler-full]
 
-Writes FOLDER/structures.csv (evidence of structural alternatives), checks.json (every draw, and trials of the
-published size) and calibration_of_sampler.json (200 synthetic trials a stage, of a quadratic emulator of the reduced
-cohort; sampler-full takes the cohort itself, an hour). All three by default; half an hour on two cores.
+Writes FOLDER/structures-*.csv (evidence of structural alternatives), checks.json (every draw, and trials of the
+published size), leave-one-out.csv and foretold.csv (each number from all others), predictive.json and influence.csv,
+and calibration_of_sampler.json (200 synthetic trials a stage, of a quadratic emulator of the reduced
+cohort; sampler-full takes the cohort itself, an hour). All by default; half an hour on two cores.
 """
 
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 from il2model.calibration.averages import structure_rows
 from il2model.calibration.checks import check_fit
 from il2model.calibration.evidence import compare
+from il2model.calibration.foretold import write_foretold
 from il2model.calibration.problem import Problem
 from il2model.calibration.self_test import calibration_of_sampler
 from il2model.calibration.structures import BY_STAGE, yardsticks
@@ -46,6 +48,13 @@ def checks(folder: Path) -> None:
     (folder / "checks.json").write_text(json.dumps(check_fit(folder), indent=1) + "\n")
 
 
+def foretold(folder: Path) -> None:
+    """Foretell each published number from all others, from itself, and say what it informs."""
+    stages = [stage for stage in STAGES if (folder / stage / "posterior.nc").exists()]
+    with shown("leave one out") as progress:
+        write_foretold(folder, stages, progress=progress)
+
+
 def sampler(folder: Path, n: int = 200, *, emulate: bool = True) -> None:
     """Calibrate the sampler by simulation, by default on a quadratic emulator of the reduced cohort."""
     found = {}
@@ -62,11 +71,11 @@ def sampler(folder: Path, n: int = 200, *, emulate: bool = True) -> None:
 def main() -> None:
     """Run what is asked for."""
     folder = Path(sys.argv[1])
-    for part in sys.argv[2:] or ["structures", "checks", "sampler"]:
+    for part in sys.argv[2:] or ["foretold", "structures", "checks", "sampler"]:
         if part == "sampler-full":  # the reduced cohort itself: an hour
             sampler(folder, emulate=False)
         else:
-            {"structures": structures, "checks": checks, "sampler": sampler}[part](folder)
+            {"structures": structures, "checks": checks, "foretold": foretold, "sampler": sampler}[part](folder)
 
 
 if __name__ == "__main__":

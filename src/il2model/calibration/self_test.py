@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
 from ..runs import Executor, Progress, RunOptions, worked
 from ..solver.problem import Floats
 from ..streams import fixed_seed, stream
-from .likelihood import LAWS, joint_moments, log_likelihood
+from .likelihood import log_likelihood
 from .optimum import Optimum, optimize
+from .predictive import synthetic
 from .problem import Posed, Problem
 from .sampler import advance
 from .sampling import SamplerOptions
@@ -36,20 +36,6 @@ OPTIONS: Mapping[str, SamplerOptions] = {
     "progression": SamplerOptions(ensembles=1, walkers=28, burn=15, steps=24, thin=6),
     "mirocals": SamplerOptions(ensembles=1, walkers=30, burn=10, steps=20, thin=5),
 }
-
-
-def synthetic(problem: Problem, predicted: Mapping[str, Floats], rng: np.random.Generator) -> Targets:
-    """Return the targets with estimates drawn from the likelihood's law around predictions of one set."""
-    new = dict(problem.targets.targets)
-    for t in problem.fitted:
-        if t.joint is None:
-            new[t.id] = LAWS[t.form].draw(t, np.asarray(predicted[t.id])[0], rng)
-    for joint in problem.targets.joints_of(problem.fitted):
-        mean, covariance = joint_moments(joint, problem.targets, predicted)
-        drawn = rng.multivariate_normal(mean[0], covariance)
-        for id, value in zip(joint.members, drawn, strict=True):
-            new[id] = replace(new[id], estimate=float(value))
-    return replace(problem.targets, targets=MappingProxyType(new))
 
 
 @lru_cache(maxsize=4)
