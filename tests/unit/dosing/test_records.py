@@ -1,6 +1,7 @@
 """Every door to dosing records is one reader: what it reads, and what it refuses with file, line and record."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -272,6 +273,43 @@ def test_parquet_is_read_where_pandas_has_an_engine(tmp_path, monkeypatch):
     monkeypatch.setattr(pd, "read_parquet", without)
     with pytest.raises(InputError, match="pyarrow"):
         Regimen.from_records(path)
+
+
+def test_parquet_of_a_real_engine_is_the_table(tmp_path):
+    pytest.importorskip("fastparquet", reason="an engine for Parquet")
+    columns = {"ID": [1, 1, 1], "TIME": [0, 7.0, 8.0], "AMT": [2.0, None, 1.0], "EVID": [1, 0, 1]}
+    columns |= {"DV": [None, 8.8, None], "CMT": ["sc", None, "iv"], "SEX": ["f", "f", "f"]}
+    path = tmp_path / "doses.parquet"
+    pd.DataFrame(columns).to_parquet(path, engine="fastparquet")
+    plans, seen = read_nonmem(path)
+    assert [(d.time, d.amount, d.route) for d in plans[1].doses] == [(0.0, 2.0, "sc"), (8.0, 1.0, "iv")]
+    assert seen[["TIME", "DV"]].to_numpy().tolist() == [[7.0, 8.8]]
+    whole = path.read_bytes()
+    for content in (whole[:100], whole[:-20], b"", b"PAR1"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"doses\.parquet") as caught:
+            read_nonmem(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_public_data_sets_are_read_as_their_documentation_says(tmp_path):
+    """Figures of pheno: NONMEM's own listing, beside it in pharmpy; of moxo: its control stream."""
+    data = Path(__file__).parents[2] / "data" / "pharmpy"
+    plans, seen = read_nonmem(data / "pheno.dta")
+    doses = [d for p in plans.values() for d in p.doses]
+    assert (len(plans), len(seen), len(seen) + len(doses)) == (59, 155, 744)
+    assert all(d.route == "sc" and not d.ss and d.duration == 0 for d in doses)
+    text = [line.split() for line in (data / "pheno.dta").read_text().splitlines()[1:]]
+    assert sum(d.amount for d in doses) == pytest.approx(sum(float(row[2]) for row in text))
+    plans, seen = read_nonmem(data / "moxo.csv")
+    steady = [d for p in plans.values() for d in p.doses if d.ss]
+    assert len(seen) == 1006
+    assert sum(len(p.doses) for p in plans.values()) == 142
+    assert len(steady) == 69
+    assert all(d.reset or d.ss for d in steady)
+    assert {d.ii for d in steady} == {12.0}
+    again = write(tmp_path, to_nonmem(plans[next(iter(plans))]).to_csv(index=False, na_rep="."))
+    assert read_nonmem(again)[0][1].doses == plans[next(iter(plans))].doses
 
 
 def test_observations_keep_their_columns(tmp_path):

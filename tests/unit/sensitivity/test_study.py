@@ -17,7 +17,7 @@ import pytest
 import il2model as il2
 from il2model import store
 from il2model.cli.main import main
-from il2model.errors import InputError, UnknownNameError
+from il2model.errors import InputError, StorageError, UnknownNameError
 from il2model.report.sensitivity import write_sensitivity
 from il2model.sensitivity import blocks
 from il2model.sensitivity.estimate import estimate
@@ -92,7 +92,7 @@ def test_a_full_disk_keeps_what_is_written(tmp_path, monkeypatch):
         return write(path, content)
 
     monkeypatch.setattr(store, "write_atomic", full)
-    with pytest.raises(InputError, match="No space left"):
+    with pytest.raises(StorageError, match="No space left"):
         run_study(small(), folder=tmp_path / "a")
     assert len(list(tmp_path.glob("a/block-*.npz"))) == 2
     assert not list(tmp_path.glob("a/.*.part"))
