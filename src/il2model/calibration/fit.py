@@ -20,6 +20,7 @@ from ..store import write_atomic, write_json
 from ..streams import checked_seed
 from ..trials.trial import Trial
 from ..uncertainty.posterior import Posterior
+from ..uncertainty.posterior_file import PRIOR
 from .diagnostics import profiles
 from .problem import Problem, design_hash
 from .sampled import Sampled, Task, by_emcee, by_importance, part
@@ -201,7 +202,9 @@ def _write(problem: Problem, sampled: Sampled, curves: Mapping[str, Floats], eff
     judged["converged"] = bool(judged["converged"] and judged["accepted"])
     if not judged["converged"]:
         log.warning("%s: NOT CONVERGED; see %s", problem.stage, home / "diagnostics.json")
-    posterior = replace(posterior, manifest={**posterior.manifest, "converged": judged["converged"]})
+    told = {id: known for e in problem.earlier for id, known in e.beside.items()}
+    told |= {str(r["id"]): {k: r[k] for k in ("verdict", *PRIOR)} for r in rows}
+    posterior = replace(posterior, manifest={**posterior.manifest, "converged": judged["converged"]}, beside=told)
     write_table(home / "parameters.csv", rows)
     pick = posterior.pick(min(len(posterior), 400), seed)
     drawn = predictions(problem, posterior.table(pick))

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, intact
+from ..errors import InputError, intact, unknown_name
 from ..notebook import table
+from ..parameters import load_parameters
 from ..resources import data_dir
 from ..store import write_atomic
 from ..streams import stream
 from ..values import same_fields
+from .posterior_file import PRIOR, as_bytes, beside_of, groups, read
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from arviz import InferenceData
+    from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
 
@@ -43,6 +50,8 @@ class Posterior:
     manifest : mapping
     pointwise : {id: (chain, draw)}
         Log density of each published number, or of those that were published together; empty in old fits.
+    beside : {id: {...}}
+        What the fit says of a number besides: its verdict, and quantiles of its prior.
     """
 
     fit: str
@@ -55,6 +64,7 @@ class Posterior:
     prior_only: tuple[str, ...]
     manifest: Mapping[str, object] = field(compare=False)
     pointwise: Mapping[str, Floats] = field(default_factory=dict)
+    beside: Mapping[str, Mapping[str, str | float]] = field(default_factory=dict, compare=False)
 
     def __eq__(self, other: object) -> bool:
         return same_fields(self, other)
@@ -105,27 +115,77 @@ class Posterior:
         full, rest = divmod(n, len(self))
         return np.concatenate([*(rng.permutation(len(self)) for _ in range(full)), rng.permutation(len(self))[:rest]])
 
-    def save(self, path: Path) -> None:
-        """Write the draws to a NetCDF file."""
-        import xarray as xr
+    def summary(self) -> pd.DataFrame:
+        """Return a row per number: name, unit, mean, SD, quantiles, the prior beside, and what the data did to it.
 
-        data = xr.Dataset(
-            {
-                "value": (("chain", "draw", "parameter"), self.values),
-                "z": (("chain", "draw", "coordinate"), self.z),
-                "log_posterior": (("chain", "draw"), self.log_posterior),
+        The verdict is that of the fit's profiles ('identifiable', 'bounded from below only', 'carried by its prior');
+        'prior only' where no target informs the number; empty where no profile was made.
+        """
+        import pandas as pd
+
+        records = load_parameters("prior").records
+        low, middle, high = np.quantile(self.flat, (0.025, 0.5, 0.975), axis=0)
+        rows = []
+        for k, (id, unit) in enumerate(zip(self.ids, self.units, strict=True)):
+            known = self.beside.get(id, {})
+            rows.append(
+                {
+                    "id": id,
+                    "name": records[id].name if id in records else "a number of a study",
+                    "unit": unit,
+                    "mean": self.flat[:, k].mean(),
+                    "sd": self.flat[:, k].std(ddof=1),
+                    **{"q025": low[k], "median": middle[k], "q975": high[k]},
+                    **{key: known.get(key, np.nan) for key in PRIOR},
+                    "verdict": "prior only" if id in self.prior_only else known.get("verdict", ""),
+                }
+            )
+        return pd.DataFrame(rows).set_index("id")
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return a row per draw: chain, draw, the log posterior density, and a column per number."""
+        import pandas as pd
+
+        index = pd.MultiIndex.from_product([range(n) for n in self.log_posterior.shape], names=["chain", "draw"])
+        frame = pd.DataFrame(self.flat, index=index, columns=list(self.ids))
+        frame.insert(0, "log_posterior", self.log_posterior.reshape(-1))
+        return frame
+
+    def to_arviz(self) -> InferenceData:
+        """Return the draws with their log likelihoods by target, for the diagnostics and figures of ArviZ."""
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # ArviZ announces its version 1
+            import arviz as az
+
+        return az.InferenceData(**groups(vars(self)))
+
+    def plot(self, ids: Sequence[str] | None = None) -> Figure:
+        """Draw the posterior of each number, or of some, with the 95 % of its prior behind.
+
+        Raises
+        ------
+        UnknownNameError
+        """
+        from ..plotting.marginals import marginals
+
+        wanted = [i for i in self.ids if i not in self.prior_only] if ids is None else list(ids)
+        for id in wanted:
+            if id not in self.ids:
+                raise unknown_name("number of the fit", id, self.ids)
+        return marginals(
+            {id: self.flat[:, self.ids.index(id)] for id in wanted},
+            units={id: self.units[self.ids.index(id)] for id in wanted},
+            priors={
+                id: (float(b["prior_q025"]), float(b["prior_q975"])) for id, b in self.beside.items() if PRIOR[0] in b
             },
-            attrs={
-                "title": f"il2model posterior of the fit {self.fit}",
-                "fit": self.fit,
-                "parameters": json.dumps(self.ids),
-                "units": json.dumps(self.units),
-                "z_names": json.dumps(self.coordinates),
-                "prior_only": json.dumps(self.prior_only),
-                "manifest": json.dumps(dict(self.manifest)),
-            },
+            title=f"Posterior of the fit {self.fit}: {len(self):,} draws",
         )
-        write_atomic(path, data.to_netcdf(engine="scipy"))
+
+    def save(self, path: Path) -> None:
+        """Write the draws to a NetCDF file, which `arviz.from_netcdf` opens."""
+        write_atomic(path, as_bytes(groups(vars(self))))
 
     @classmethod
     def load(cls, fit: str = "mirocals", folder: str | Path | None = None) -> Posterior:
@@ -136,29 +196,14 @@ class Posterior:
         InputError
             If there is no such fit, or its file is damaged.
         """
-        import xarray as xr
-
         path = (Path(folder) if folder is not None else data_dir("calibration") / "results") / fit / "posterior.nc"
         if not path.exists():
             raise InputError(f"There is no stored fit {fit!r} ({path} is missing); run 'il2model calibrate {fit}'.")
         with intact(path, f"it holds no stored fit: run 'il2model calibrate {fit}' again"):
-            with xr.open_dataset(path, engine="scipy") as data:
-                data.load()
-
-            def listed(key: str) -> tuple[str, ...]:
-                return tuple(str(name) for name in json.loads(data.attrs[key]))
-
-            loaded = cls(
-                fit=str(data.attrs["fit"]),
-                ids=listed("parameters"),
-                units=listed("units"),
-                values=data["value"].values,
-                z=data["z"].values,
-                coordinates=listed("z_names"),
-                log_posterior=data["log_posterior"].values,
-                prior_only=listed("prior_only"),
-                manifest=dict(json.loads(data.attrs["manifest"])),
-            )
+            loaded = cls(**read(path))
+            if not loaded.beside:  # of an earlier version: the tables of the fit and of those it starts from
+                tables = sorted(path.parent.parent.glob("*/parameters.csv"))
+                loaded = replace(loaded, beside=beside_of(tables))
             loaded._check()
         return loaded
 
