@@ -10,7 +10,7 @@ from . import asked
 from .asked import Times, Values
 from .asked import save_times as save_times
 from .dosing.regimen import Regimen
-from .errors import InputError, SimulationError, warn_incomplete
+from .errors import InputError, SimulationError, told_once, warn_incomplete
 from .parameters import ParameterSet, load_parameters
 from .request import Request
 from .simulation.solution import Solution
@@ -157,7 +157,8 @@ def simulate(
         keywords.pop("regimen")
         keywords.pop("folder")
         folders = [None if folder is None else Path(folder) / str(i) for i in range(len(regimen))]
-        return [simulate(r, folder=place, **keywords) for r, place in zip(regimen, folders, strict=True)]
+        with told_once():
+            return [simulate(r, folder=place, **keywords) for r, place in zip(regimen, folders, strict=True)]
     of_cohort = {"summary": summary, "folder": folder, "resume": resume, "workers": workers}
     asked.check_kinds(summary, cancel)
     asked.refuse_idle(cohort, draws, seed, **of_cohort, executor=executor, progress=progress, cancel=cancel)

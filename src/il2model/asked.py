@@ -65,10 +65,8 @@ def daily(end: float) -> Floats:
 
 def warn_of(plan: Regimen, end: float, *, studied: bool = True) -> None:
     """Warn of doses beyond the end and, if it is known what was studied, of what lies outside it."""
-    if beyond := plan.beyond(end):
-        warn_incomplete(f"{beyond}.")
-    if studied and (outside := plan.studied()):
-        warn_incomplete(outside[1])
+    for note in plan.notes(end, studied=studied):
+        warn_incomplete(f"{note[0].upper()}{note[1:]}.", once=True)
 
 
 def kernel_for(model: Model | Kernel | None, cohort: Cohort | None = None) -> Kernel:

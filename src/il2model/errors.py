@@ -7,7 +7,11 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
+
+#: What was warned of within `told_once`.
+_TOLD: ContextVar[set[str] | None] = ContextVar("told", default=None)
 
 
 class Il2modelError(Exception):
@@ -45,13 +49,27 @@ class IncompleteWarning(UserWarning):
     """A result that is valid but says less than it seems (uncalibrated, out of range)."""
 
 
-def warn_incomplete(text: str) -> None:
-    """Warn at the line of the code that called into the package."""
+def warn_incomplete(text: str, *, once: bool = False) -> None:
+    """Warn at the line of the code that called into the package; once within `told_once` if asked."""
+    if once and (told := _TOLD.get()) is not None:
+        if text in told:
+            return
+        told.add(text)
     package = os.path.dirname(__file__) + os.sep
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         level, frame = level + 1, frame.f_back
     warnings.warn(text, IncompleteWarning, stacklevel=level)
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Warn of the same thing once, where a warning asks for it, until the context ends."""
+    token = _TOLD.set(set())
+    try:
+        yield
+    finally:
+        _TOLD.reset(token)
 
 
 def unknown_name(what: str, given: str, allowed: Iterable[str], *, where: str = "") -> UnknownNameError:

@@ -147,6 +147,10 @@ class Request:
             "options": repr(asdict(self.options)),
         }
 
+    def _outside(self) -> str:
+        """Return what of the regimen was not studied; nothing is known of numbers without records."""
+        return self.plan.extrapolation(self.end).text if isinstance(self.values, ParameterSet) else ""
+
     def _solution(
         self,
         found: Courses,
@@ -172,6 +176,7 @@ class Request:
                 "precision": self.precision,
                 "rtol": self.options.rtol,
                 **({"beyond_the_end": beyond} if (beyond := self.plan.beyond(self.end)) else {}),
+                **({"extrapolation": outside} if (outside := self._outside()) else {}),
                 **details,
                 "left_out": int((found.status != Status.SUCCESS).sum()),
             },

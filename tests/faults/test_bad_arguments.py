@@ -193,10 +193,10 @@ def test_a_study_takes_units_and_warns_of_what_lies_outside_the_trials():
     asked = {"outputs": ["treg_percent"], "method": "morris", "n": 2, "parameters": ["il2_clearance"], "regimen": high}
     study = il2.SensitivityStudy(**asked, until="4 week", times=["1 week", 28])
     assert (study.days, study.times) == (28.0, (7.0, 28.0))
-    with pytest.warns(il2.IncompleteWarning, match="9 MIU a day lies outside"):
+    with pytest.warns(il2.IncompleteWarning, match="9 MIU in a day"):
         il2.run_study(study)
 
 
 def test_derivatives_warn_of_what_lies_outside_the_trials():
-    with pytest.warns(il2.IncompleteWarning, match="extrapolation"):
+    with pytest.warns(il2.IncompleteWarning, match="Extrapolation"):
         il2.sensitivities(il2.Regimen.cyclic(amount="9 MIU", days=2), ["il2_clearance"], ["treg_percent"])

@@ -1,18 +1,12 @@
-"""What a regimen says of itself: a sentence, and what lies outside the studied range."""
+"""What a regimen says of itself, in a sentence."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 
 from ..clock import on_clock
-from ..parameters import load_parameters
 from .dose import ROUTE_WORDS, Dose
-
-#: MIU of a day, and days between cycles, that the model was built on.
-STUDIED_DAILY = (0.33, 3.0)
-STUDIED_EVERY = 28.0
 
 
 def sentence(doses: Sequence[Dose]) -> str:
@@ -38,28 +32,6 @@ def _times(doses: Sequence[Dose]) -> str:
     per = f"once a day for {size} days" if size > 1 else "once"
     total = f"({len(doses)} doses, the last on day {doses[-1].time:g})"
     return f"{per}, every {gap:g} days, {len(runs)} times {total}"
-
-
-def outside_studied(doses: Sequence[Dose]) -> tuple[str, str] | None:
-    """Return what lies outside the studied range ('dose' or 'cycle') and a sentence, else None."""
-    if not doses:
-        return None
-    surface = load_parameters("prior")["body_surface"]
-    daily: dict[float, float] = {}
-    for d in doses:
-        day = math.floor(d.time)
-        daily[day] = daily.get(day, 0.0) + d.amount * (surface if d.per_m2 else 1.0)
-    (least, most), low, high = STUDIED_DAILY, min(daily.values()), max(daily.values())
-    if low < least or high > most:
-        return "dose", (
-            f"The dose of {low if low < least else high:.3g} MIU a day lies outside the {least:g} to {most:g} MIU "
-            "that the model was built on; read the result as an extrapolation."
-        )
-    if _gaps(runs_of(doses)) - {STUDIED_EVERY}:
-        return "cycle", (
-            f"The cycles are not {STUDIED_EVERY:g} days long as in the trials; read the result as an extrapolation."
-        )
-    return None
 
 
 def _gaps(runs: Sequence[Sequence[Dose]]) -> set[float]:

@@ -16,8 +16,9 @@ from ..errors import InputError
 from ..notebook import table
 from .canonical import endless, ordered, periods_of
 from .courses import Plan, daily_doses, named_plan, plan_names
-from .describe import outside_studied, runs_of, sentence
+from .describe import runs_of, sentence
 from .dose import MICROGRAM_PER_MIU, ROUTES, Dose, parse_amount
+from .studied import Extrapolation, compared
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -252,9 +253,17 @@ class Regimen:
         rows += [("resets", ", ".join(f"day {t:g}" for t in self.resets))] if self.resets else []
         return table(f"Regimen {self.name}", (), rows)
 
-    def studied(self) -> tuple[str, str] | None:
-        """Return what lies outside the studied range ('dose' or 'cycle') and a sentence, else None."""
-        return outside_studied(self.given)
+    def extrapolation(self, end: float = math.inf) -> Extrapolation:
+        """Return how what is given by an end lies to the courses that were studied; see `dosing.studied`."""
+        return compared(tuple(d for d in self.given if d.time <= end))
+
+    def notes(self, end: float, *, studied: bool = True) -> tuple[str, ...]:
+        """Return what a reader of a run to an end must know, as sentences without a full stop.
+
+        Doses that lie beyond the end and, of a model that was fitted to trials, what was not studied.
+        """
+        outside = self.extrapolation(end).text if studied else ""
+        return tuple(note for note in (self.beyond(end), outside) if note)
 
     def plot(self) -> Figure:
         """Draw amount against time."""

@@ -67,6 +67,18 @@ def search_figure(table: pd.DataFrame, objective: str, notes: Sequence[str], dra
         label="not dominated among those tried",
         markersize=5,
     )
+    beyond = best[~best["studied"]]
+    if len(beyond):
+        ax.plot(
+            beyond["injections_per_year"],
+            beyond[y],
+            "o",
+            color="white",
+            markeredgecolor=COLOURS[1],
+            label="of these beyond what was studied",
+            markersize=5,
+            zorder=3,
+        )
     if "low" in best:
         ax.vlines(best["injections_per_year"], best["low"], best["high"], color=COLOURS[1], alpha=0.5)
     last, apart = -np.inf, 0.04 * float(t["injections_per_year"].max())

@@ -182,7 +182,8 @@ def _search(
             amount, days, every = candidate
             yearly = min(days, every) * 365.25 / every
             row: dict[str, float] = {"amount": amount, "days": days, "every": every, "injections_per_year": yearly}
-            tried[candidate] = row | judge(candidate)
+            far = judge.panel.regimen(candidate).extrapolation(judge.panel.until)
+            tried[candidate] = row | judge(candidate) | {"times_studied": far.factor, "studied": not far.outside}
         judge.tell()
         row = tried[candidate]
         over = sum(max(0.0, row[name] / value - 1) for name, value in limits.items())

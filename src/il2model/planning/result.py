@@ -100,7 +100,7 @@ class PowerStudy(Planned):
         most = int(self.table["without_test"].max())
         without = f"In up to {most} trials of a cell the test has no value; they count as no success."
         told = (left_out,) * bool(self.refused) + (without,) * bool(most)
-        return (*told, *self.design.beyond, *super().notes)
+        return (*told, *self.design.notes, *super().notes)
 
     def plot(self) -> Figure:
         """Draw a heat map of power, cut-offs against sizes, per endpoint."""
@@ -144,10 +144,11 @@ class Search(Planned):
     limits : {observable: largest value}
     table : DataFrame
         amount, days, every, injections_per_year, the objective, every limited quantity, left_out
-        (patients whose run failed in an arm: they count in neither), allowed, non_dominated (an allowed regimen
-        that none tried with as few injections beats: the search has one objective, so this is no Pareto front);
-        those rows also low and high (5 to 95 % over posterior draws), draws_failed (draws under which nobody could
-        be run: they are not in the interval) and draws_left_out (patients left out, over all draws).
+        (patients whose run failed in an arm: they count in neither), times_studied (the largest ratio to the nearest
+        studied course, `Regimen.extrapolation`), studied (whether it lies within), allowed, non_dominated (an allowed
+        regimen that none tried with as few injections beats: the search has one objective, so this is no Pareto
+        front); those rows also low and high (5 to 95 % over posterior draws), draws_failed (draws under which nobody
+        could be run: they are not in the interval) and draws_left_out (patients left out, over all draws).
     patients : int
         Of the cohort that judges.
     manifest : mapping
@@ -173,7 +174,16 @@ class Search(Planned):
             f"Under {int(bad.sum())} of {len(bad)} regimens patients could not be run, at most "
             f"{int(self.table['left_out'].max())} of {self.patients}; they count in neither arm."
         )
-        return (left_out,) * bool(bad.any()) + self._notes_of_draws() + super().notes
+        return (left_out,) * bool(bad.any()) + self._notes_of_draws() + self._notes_of_distance() + super().notes
+
+    def _notes_of_distance(self) -> tuple[str, ...]:
+        """Say how far from the studied courses the search went."""
+        beyond = self.table[~self.table["studied"]]
+        if beyond.empty:
+            return ()
+        best = beyond.loc[beyond["non_dominated"], "times_studied"]
+        shown = f", {len(best)} of them not dominated (up to {best.max():.2g} times it)" if len(best) else ""
+        return (f"{len(beyond)} of {len(self.table)} regimens lie beyond what was studied{shown}: extrapolations.",)
 
     def _notes_of_draws(self) -> tuple[str, ...]:
         """Say whom the intervals leave out."""

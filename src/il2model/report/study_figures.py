@@ -49,11 +49,11 @@ def order(values: Floats, k: int) -> list[int]:
 
 
 def _embedded(figure: Figure, alt: str, *results: StudyResult) -> Embedded:
-    """Embed a figure, with a line below for those who are missing from its numbers."""
-    missing = " ".join(dict.fromkeys(r.gaps for r in results if r.gaps))
-    if missing:
-        draw.footnote(figure, missing)
-        alt = f"{alt} {missing}"
+    """Embed a figure, with lines below for those who are missing from its numbers, and for what was not studied."""
+    missing = dict.fromkeys(r.gaps for r in results if r.gaps)
+    if notes := " ".join((*missing, *dict.fromkeys(note for r in results for note in r.study.notes))):
+        draw.footnote(figure, notes)
+        alt = f"{alt} {notes}"
     return {"data": embedded(figure), "alt": alt}
 
 

@@ -127,11 +127,11 @@ class Question:
         return self.asked.until(self.days)
 
     @property
-    def beyond(self) -> tuple[str, ...]:
-        """A sentence for each regimen with doses beyond the end, which are not given."""
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the regimens must know: doses beyond the end, and what was not studied."""
         plans = (self.asked, _regimen(self.control)) if self.compares else (self.asked,)
-        late = ((plan.name, plan.beyond(self.days)) for plan in plans)
-        return tuple(f"{name}: {text}." for name, text in late if text)
+        studied = self.model is None
+        return tuple(f"{p.name}: {note}." for p in plans for note in p.notes(self.days, studied=studied))
 
     @cached_property
     def control_plan(self) -> Regimen:

@@ -72,9 +72,8 @@ def run_study(
     """
     options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
     check_policy(study.how, policy, tuple(METHODS.values()))
-    for plan in (study.plan, study.control_plan) if study.compares else (study.plan,):
-        if studied := plan.studied():
-            warn_incomplete(studied[1])
+    for note in study.notes:
+        warn_incomplete(note)
     check_memory(study, options)
     begin = time.perf_counter()
     store = open_store(study, options.folder, resume=resume)
@@ -104,7 +103,7 @@ def run_study(
         reasons=rows.reasons,
         indices=found.indices,
         masked=found.masked,
-        notes=(*found.notes, *[missing] * bool(missing), *study.beyond),
+        notes=(*found.notes, *[missing] * bool(missing), *study.notes),
         manifest=record,
     )
     if store.folder is not None:

@@ -51,7 +51,7 @@ class Sensitivities:
     units: tuple[tuple[str, ...], tuple[str, ...]]
     at: Floats  # parameter values, record units
     calibrated: bool
-    beyond: str = ""  # which doses lie beyond the end
+    notes: tuple[str, ...] = ()  # of the regimen: what a reader must know
 
     def __eq__(self, other: object) -> bool:
         return same_fields(self, other) if isinstance(other, Sensitivities) else NotImplemented
@@ -92,7 +92,7 @@ class Sensitivities:
             "units": f"{self.units[1][k]} per unit of the parameter",
             "long_name": f"d({observable})/d(parameter)",
         }
-        if notes := [*["uncalibrated parameters"] * (not self.calibrated), *[self.beyond] * bool(self.beyond)]:
+        if notes := [*["uncalibrated parameters"] * (not self.calibrated), *self.notes]:
             attributes["note"] = "; ".join(notes)
         return xr.DataArray(self.values[:, :, k], dims=("parameter", "time"), coords=coords, attrs=attributes)
 
@@ -168,7 +168,7 @@ def forward_sensitivities(
         units=(tuple(parameters.record(i).unit for i in ids), tuple(bp.items[o].unit for o in observables)),
         at=np.array([parameters[i] for i in ids]),
         calibrated=parameters.calibrated,
-        beyond=regimen.beyond(until),
+        notes=regimen.notes(until),
     )
 
 

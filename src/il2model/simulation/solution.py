@@ -104,9 +104,10 @@ class Solution:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know: sentences without a full stop; also in the attributes of every labelled array."""
-        found = () if self.calibrated else ("uncalibrated parameters",)
-        if beyond := self.manifest.get("beyond_the_end"):
-            found = (*found, str(beyond))
+        found: tuple[str, ...] = () if self.calibrated else ("uncalibrated parameters",)
+        found += tuple(
+            str(self.manifest[told]) for told in ("beyond_the_end", "extrapolation") if told in self.manifest
+        )
         if not self.left_out:
             return found
         first = next(iter(self.messages.values())).rstrip(".")

@@ -164,10 +164,9 @@ class TrialDesign(Portable):
         return sum(a.size for a in self.arms)
 
     @property
-    def beyond(self) -> tuple[str, ...]:
-        """A sentence for each arm with doses beyond the follow-up, which are not given."""
-        late = ((a.name, a.regimen.beyond(self.follow_up)) for a in self.arms)
-        return tuple(f"{name}: {text}." for name, text in late if text)
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the arms must know: doses beyond the follow-up, and what was not studied."""
+        return tuple(f"{a.name}: {note}." for a in self.arms for note in a.regimen.notes(self.follow_up))
 
     def replace(self, **changes: Any) -> TrialDesign:
         """Return a copy with other values, checked again."""

@@ -35,9 +35,9 @@ def trial_figure(result: Replicates) -> Figure:
         ax.grid(alpha=0.25, linewidth=0.5)
         for side in ("top", "right"):
             ax.spines[side].set_visible(False)
-    state = "calibrated" if result.manifest.get("calibrated") else "uncalibrated"
-    title = f"{legible(result.design.name)}: {len(result.table)} replicates, {state} parameters"
-    figure.suptitle("\n".join(filter(None, (title, result.left_out))), fontsize=11, wrap=True)
+    state = ", calibrated parameters" if result.manifest.get("calibrated") else ""
+    title = f"{legible(result.design.name)}: {len(result.table)} replicates{state}"
+    figure.suptitle("\n".join((title, *result.notes)), fontsize=11, wrap=True)
     return figure
 
 

@@ -137,6 +137,8 @@ def build_pool(
     markers: list[dict[str, Floats]] = []
     bad = np.zeros(n, bool)
     done: dict[str, int] = {}
+    for note in design.notes:
+        warn_incomplete(note)
     for k, arm in enumerate(design.arms):
 
         def report(part: int, total: int, k: int = k) -> None:
@@ -149,8 +151,6 @@ def build_pool(
             markers.append(markers[done[key]])
             continue
         done[key] = k
-        if studied := arm.regimen.studied():
-            warn_incomplete(studied[1])
         found = _simulate_arm(arm, cohort, grid, design.follow_up, seed, rtol, workers, report)
         hazard = found["cumulative_hazard"]
         bad |= ~np.isfinite(hazard).all(axis=1)

@@ -68,14 +68,6 @@ def test_rate_and_duration_say_the_same():
     assert a.doses == b.doses
 
 
-def test_what_was_not_studied_warns_each_time():
-    for _ in range(2):
-        with pytest.warns(il2.IncompleteWarning, match=r"0\.33 to 3 MIU"):
-            il2.simulate(Regimen.cyclic("8 MIU", 5, 28, 1), until=10, save=[10])
-    with pytest.warns(il2.IncompleteWarning, match="28 days"):
-        il2.simulate(Regimen.cyclic("1 MIU", 5, 14, 2), until=30, save=[10])
-
-
 def test_regimens_are_values():
     assert Regimen.cyclic("2 MIU", 5, 28, 1) == Regimen.cyclic("2000 kIU", "5 day", "4 weeks", 1)
     with pytest.raises(AttributeError):
@@ -114,5 +106,4 @@ def test_a_regimen_shows_itself_in_a_line_and_in_a_notebook():
 def test_a_regimen_of_uneven_runs_is_told_by_its_ends():
     plan = Regimen((Dose(0, 1), Dose(1, 2), Dose(10, 1), Dose(40, 1)))
     assert str(plan) == "1 to 2 MIU, 4 doses from day 0 to day 40."
-    assert plan.studied()[0] == "cycle"
     assert str(Regimen((Dose(3, 1, "iv", 0.5),))) == "1 MIU i.v. over 12 h, 1 dose from day 3 to day 3."

@@ -33,6 +33,23 @@ def search():
     return il2.optimize(**SEARCH)
 
 
+def far():
+    """What a search says of regimens that were not studied, counted again from their doses."""
+    rows = [r for _, r in search().table.iterrows()]
+    cycles = [max(1, int((140.0 - panel.AFTER) // r["every"])) for r in rows]
+    plans = [
+        il2.Regimen.cyclic(r["amount"], min(r["days"], r["every"]), r["every"], n)
+        for r, n in zip(rows, cycles, strict=True)
+    ]
+    distances = [p.extrapolation(140.0) for p in plans]
+    beyond = [(r, d) for r, d in zip(rows, distances, strict=True) if d.text]
+    best = [d.factor for r, d in beyond if r["non_dominated"]]
+    return (
+        f"{len(beyond)} of {len(rows)} regimens lie beyond what was studied, {len(best)} of them not dominated "
+        f"(up to {max(best):.2g} times it): extrapolations."
+    )
+
+
 def run(verb, **more):
     return il2.power_study("mirocals", **POWER, **more) if verb == "power" else il2.optimize(**SEARCH, **more)
 
@@ -109,7 +126,7 @@ def test_results_are_values(verb):
         assert twin == result
     assert result != replace(result, table=result.table.iloc[:-1]) and result != "result"
     assert "\n" not in repr(result) and repr(result).startswith(type(result).__name__)
-    assert "<table" in result._repr_html_() and result.notes == ()
+    assert "<table" in result._repr_html_() and result.notes == ((far(),) if verb == "optimize" else ())
 
 
 def test_who_is_left_out_and_uncalibrated_parameters_are_said():
@@ -120,7 +137,8 @@ def test_who_is_left_out_and_uncalibrated_parameters_are_said():
     assert all(note in study.plot().get_suptitle() and note in study._repr_html_() for note in notes)
     table = search().table.assign(left_out=[2.0] + [0.0] * (len(search().table) - 1))
     some = replace(search(), table=table)
-    (note,) = some.notes
+    note, distance = some.notes
+    assert distance == far()
     assert note.startswith("Under 1 of ") and "at most 2 of 4; they count in neither arm." in note
     assert "up to 2 of 4 patients left out" in repr(some)
     assert note in some.plot().axes[0].get_title(loc="left")
