@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test check-long smoke hooks calibrate calibrate-full report docs bench format clean
+.PHONY: demo test check-long smoke hooks calibrate examine report docs bench format clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("il2model needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
@@ -37,14 +37,12 @@ smoke: $(VENV)/.ready ## build the wheel, and run it from outside the checkout
 hooks: $(VENV)/.ready ## check before each commit what make test checks in seconds
 	$(BIN)/pre-commit install
 
-calibrate: $(VENV)/.ready ## fit the model, the quick version: minutes, into results/calibration-quick/
-	rm -rf results/calibration-quick
-	$(BIN)/python calibration/imodals.py results/calibration-quick --quick
-	$(BIN)/python calibration/mirocals.py results/calibration-quick --quick
-	$(BIN)/il2model report results/calibration-quick -o results/calibration-quick/report.html
+calibrate: $(VENV)/.ready ## fit the model: minutes on two cores, into results/calibration/; goes on where it was killed
+	$(BIN)/python calibration/imodals.py results/calibration
+	$(BIN)/python calibration/mirocals.py results/calibration
+	$(BIN)/il2model report results/calibration -o results/calibration/report.html
 
-calibrate-full: $(VENV)/.ready ## the fits that ship: an hour or more, into results/calibration/; goes on where it was killed
-	$(BIN)/il2model calibrate all -o results/calibration
+examine: calibrate ## structures, checks and calibration of the sampler of that fit, and its report again
 	$(BIN)/python calibration/examine.py results/calibration
 	$(BIN)/il2model report results/calibration -o results/calibration/report.html
 

@@ -1,9 +1,10 @@
 """Calibrate the IL-2 half: pharmacokinetics, then Treg to IMODALS, DILT1D and DILfrequency.
 
-    python calibration/imodals.py [FOLDER] [--quick]
+    python calibration/imodals.py [FOLDER] [--quick] [--emcee]
 
-A run in the folder can be killed and goes on when it is started again. Prints the published
-change of Treg % on day 8 beside the model's, and what the data say of each parameter.
+A run in the folder can be killed and goes on when it is started again. Minutes on two cores; --quick is for
+tests, and --emcee samples by chains instead, much longer. Prints the published change of
+Treg % on day 8 beside the model's, and what the data say of each parameter.
 """
 
 import csv
@@ -18,8 +19,9 @@ def main() -> None:
     """Fit both stages and print the tables."""
     folders = [a for a in sys.argv[1:] if not a.startswith("--")]
     folder = Path(folders[0] if folders else "results/calibration")
-    with shown("steps of the sampler") as progress:
-        il2.calibrate(("pk", "imodals"), folder, quick="--quick" in sys.argv, progress=progress)
+    sampler = "emcee" if "--emcee" in sys.argv else "importance"
+    with shown("calibration") as progress:
+        il2.calibrate(("pk", "imodals"), folder, quick="--quick" in sys.argv, sampler=sampler, progress=progress)
     with (folder / "imodals" / "targets.csv").open() as stream:
         print(f"{'target':24s} {'published':>10s} {'model (95 %)':>26s}")
         for row in csv.DictReader(stream):

@@ -1,8 +1,9 @@
 """Calibrate the ALS half: natural course to cohorts and the placebo arm, then the effect of IL-2 to MIROCALS.
 
-    python calibration/mirocals.py [FOLDER] [--quick]
+    python calibration/mirocals.py [FOLDER] [--quick] [--emcee]
 
-Needs the fits of imodals.py in the folder. Prints the published hazard ratios beside the model's expected ones;
+Needs the fits of imodals.py in the folder. Minutes on two cores; --quick is for tests, and --emcee samples by
+chains instead, much longer. Prints the published hazard ratios beside the model's expected ones;
 the main effect, the interaction and the deaths on IL-2 are checks, not fitted.
 """
 
@@ -19,8 +20,11 @@ def main() -> None:
     """Fit both stages and print the table."""
     folders = [a for a in sys.argv[1:] if not a.startswith("--")]
     folder = Path(folders[0] if folders else "results/calibration")
-    with shown("steps of the sampler") as progress:
-        il2.calibrate(("progression", "mirocals"), folder, quick="--quick" in sys.argv, progress=progress)
+    sampler = "emcee" if "--emcee" in sys.argv else "importance"
+    with shown("calibration") as progress:
+        il2.calibrate(
+            ("progression", "mirocals"), folder, quick="--quick" in sys.argv, sampler=sampler, progress=progress
+        )
     for stage in ("progression", "mirocals"):
         with (folder / stage / "targets.csv").open() as stream:
             print(f"\n{'target':20s} {'use':6s} {'published':>10s} {'model, expected (95 %)':>30s}")

@@ -14,7 +14,7 @@ from .tables import Row
 
 #: Published numbers that stacking needs: fewer tell no mixture from its best part.
 POINTS = 4
-_ROUNDS = 5000
+_ROUNDS, _NOTHING = 5000, 1e-9
 
 
 def prior_weights(structures: Sequence[Structure]) -> Floats:
@@ -47,6 +47,7 @@ def stacking_weights(log_density: Floats) -> Floats:
     weights = np.full(density.shape[1], 1 / density.shape[1])
     for _ in range(_ROUNDS):  # expectation maximisation: the score is concave, and every step raises it
         weights = weights * (density / (density @ weights)[:, None]).mean(axis=0)
+    weights[weights < _NOTHING] = 0.0
     return np.asarray(weights / weights.sum())
 
 

@@ -120,10 +120,13 @@ def evidence_of(drawn: Weighted) -> dict[str, object]:
 
 
 def part(run: RunOptions, first: int, last: int) -> RunOptions:
-    """Return options whose progress is from `first` to `last` of a hundred of the caller's."""
+    """Return options whose progress is from `first` to `last` of a hundred of the caller's, and never falls."""
+    most = first
 
     def tell(done: int, total: int) -> None:
-        run.tell(first + int((last - first) * min(done / max(total, 1), 1.0)), 100)
+        nonlocal most
+        most = max(most, first + int((last - first) * min(done / max(total, 1), 1.0)))
+        run.tell(most, 100)
 
     return replace(run, progress=tell)
 
