@@ -83,7 +83,9 @@ _COMMON = {
     ("L/min", "L/day"): 1440.0,
 }
 
-_QUANTITY = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf))\s*(.*?)\s*$", re.I)
+_QUANTITY = re.compile(
+    r"^\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf))\s*(.*?)\s*$", re.I
+)
 
 
 @cache

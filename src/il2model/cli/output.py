@@ -81,6 +81,9 @@ def listing(rows: Sequence[Mapping[str, object]], kind: Listing) -> None:
     if kind == "json":
         print(json.dumps(list(rows), indent=1))
         return
+    if not rows:
+        print("Nothing to list.")
+        return
     heads = list(rows[0])
     cells = [heads, *([_cell(row[h]) for h in heads] for row in rows)]
     widths = [max(len(line[k]) for line in cells) for k in range(len(heads))]

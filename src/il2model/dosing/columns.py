@@ -33,8 +33,8 @@ _REFUSED = {
     "alag": "the lag of absorption is a parameter of the model, il2_lag",
 }
 _MISSING = ("", ".", "na", "nan")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
-_COMMA = re.compile(r"[+-]?(\d+,\d*|,\d+)([eEdD][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eEdD][+-]?[0-9]+)?")
+_COMMA = re.compile(r"[+-]?([0-9]+,[0-9]*|,[0-9]+)([eEdD][+-]?[0-9]+)?")
 
 
 def known_names(names: Iterable[Any], source: str) -> list[str]:

@@ -275,6 +275,7 @@ def test_parquet_is_read_where_pandas_has_an_engine(tmp_path, monkeypatch):
         Regimen.from_records(path)
 
 
+@pytest.mark.filterwarnings("ignore:The 'fastparquet' engine is deprecated")
 def test_parquet_of_a_real_engine_is_the_table(tmp_path):
     pytest.importorskip("fastparquet", reason="an engine for Parquet")
     columns = {"ID": [1, 1, 1], "TIME": [0, 7.0, 8.0], "AMT": [2.0, None, 1.0], "EVID": [1, 0, 1]}

@@ -51,6 +51,10 @@ def test_replace_converts_and_leaves_the_original(parameters):
         ({"il2_clearance": 1e9}, InputError, "outside its bounds"),
         ({"il2_clearance": float("nan")}, UnitError, "NaN"),
         ({"il2_clearance": "fast"}, UnitError, "not a number"),
+        ({"il2_clearance": "٣٦٧"}, UnitError, "not a number"),
+        ({"il2_clearance": "3_67"}, UnitError, "unit '_67'|not a number"),
+        ({"il2_clearance": True}, UnitError, "not a number"),
+        ({"il2_clearance": 10**400}, UnitError, "not a number"),
         ({"molecules_per_pmol": 1.0}, InputError, "constant"),
     ],
 )
