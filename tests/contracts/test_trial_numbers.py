@@ -14,6 +14,7 @@ SMALLEST = 100
 #: Where a number only happens to be one of a trial's: (modules, number) and what it is there.
 OTHERS = {
     ("report/*", 110.0): "dots per inch",
+    ("plotting/figure.py", 110.0): "dots per inch",
     ("endpoints/*", 365.0): "days of a year",
     ("exchange/*", 252.0): "a term of the systems biology ontology",
     ("solver/cache.py", 448.0): "0o700, a folder of its owner",

@@ -15,11 +15,12 @@ from .verb import verb
 @verb(
     examples=(
         "il2model report results/calibration -o calibration.html",
+        "il2model report results/calibration results/mine -o both.html",
         "il2model report results/sobol results/survival -o results/report.html",
     )
 )
 def report(folder: Annotated[list[Path], Parameter()], *, output: Path = Path("report.html")) -> None:
-    """Write one HTML page of a calibration, or of one or several sensitivity studies.
+    """Write one HTML page of a calibration, of two side by side, or of one or several sensitivity studies.
 
     Parameters
     ----------
@@ -38,8 +39,8 @@ def report(folder: Annotated[list[Path], Parameter()], *, output: Path = Path("r
     with written(output):
         if all((place / "study.json").exists() for place in folder):
             page = write_sensitivity([load_study(place) for place in folder], output)
-        elif len(folder) > 1:
-            raise InputError("Only sensitivity studies can share a page.")
+        elif any((place / "study.json").exists() for place in folder):
+            raise InputError("A sensitivity study and a calibration cannot share a page; give them one by one.")
         else:
-            page = write_report(folder[0], output, say)
+            page = write_report(folder, output, say)
     print(f"Open {page}")

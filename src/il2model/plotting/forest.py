@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Required, TypedDict
 
@@ -13,6 +14,10 @@ from .panels import COLOURS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+#: Marks of a logarithmic axis within a factor of ten.
+_FINE = (1, 1.5, 2, 3, 5, 7)
 
 
 class ForestRow(TypedDict, total=False):
@@ -41,7 +46,7 @@ def forest(rows: Sequence[ForestRow], *, title: str, axis: str, log: bool = Fals
     zero : float, optional
         A line of no effect.
     """
-    figure, ax = single(8.2, 0.42 * len(rows) + 1.3)
+    figure, ax = single(5.2, 0.36 * len(rows) + 1.5)
     for k, row in enumerate(rows):
         y = len(rows) - 1 - k
         if "prior" in row:
@@ -57,7 +62,9 @@ def forest(rows: Sequence[ForestRow], *, title: str, axis: str, log: bool = Fals
             face = "white" if row.get("check") else COLOURS[2]
             mark = "check, not fitted" if row.get("check") else "published"
             ax.plot([value], [y - 0.22], "D", color=COLOURS[2], markerfacecolor=face, markersize=5, label=mark)
-    ax.set_yticks(range(len(rows)), [legible(str(r["label"]), 60) for r in reversed(rows)], fontsize=8)
+    names = ["\n".join(textwrap.wrap(legible(str(r["label"]), 60), 30)) for r in reversed(rows)]
+    ax.set_yticks(range(len(rows)), names, fontsize=7.5)
+    ax.tick_params(axis="x", labelsize=7.5)
     ax.set_ylim(-0.7, len(rows) - 0.3)
     # the axis shows model and data; a wider prior is cut
     shown = [x for r in rows for x in (*r.get("posterior", ()), *r.get("published", ())) if np.isfinite(x)]
@@ -67,7 +74,8 @@ def forest(rows: Sequence[ForestRow], *, title: str, axis: str, log: bool = Fals
         ax.set_xlim(low / 1.25, high * 1.25)
         from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
 
-        ticks = [m * 10.0**e for e in range(-3, 5) for m in (1, 1.5, 2, 3, 5, 7)]
+        wide = high / low > 20
+        ticks = [m * 10.0**e for e in range(-6, 9) for m in ((1,) if high / low > 300 else (1, 3) if wide else _FINE)]
         ax.xaxis.set_major_locator(FixedLocator([t for t in ticks if low / 1.25 <= t <= high * 1.25]))
         ax.xaxis.set_major_formatter(FormatStrFormatter("%g"))
         ax.xaxis.set_minor_formatter(NullFormatter())
@@ -76,12 +84,12 @@ def forest(rows: Sequence[ForestRow], *, title: str, axis: str, log: bool = Fals
         ax.set_xlim(low - margin, high + margin)
     if zero is not None:
         ax.axvline(zero, color="#888888", linewidth=0.8, zorder=0)
-    ax.set_xlabel(axis)
-    ax.set_title(title, fontsize=11, loc="left")
+    ax.set_xlabel(axis, fontsize=8)
+    figure.suptitle(title, fontsize=9.5)
     ax.grid(axis="x", alpha=0.25, linewidth=0.5)
     handles, labels = ax.get_legend_handles_labels()
     seen = dict(zip(labels, handles, strict=True))
-    ax.legend(seen.values(), seen.keys(), fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    figure.legend(seen.values(), seen.keys(), fontsize=7.5, frameon=False, loc="outside lower center", ncols=2)
     ax.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -91,10 +99,10 @@ def _small(
 ) -> tuple[Drawing, list[Axes]]:
     """Return a small panel per name."""
     rows = -(-len(names) // columns)
-    figure = Drawing(figsize=(10.5, height * rows + 0.7), layout="constrained")
+    figure = Drawing(figsize=(5.2, height * rows + 0.7), layout="constrained")
     axes: list[Axes] = list(figure.subplots(rows, columns, sharex=sharex, sharey=sharey, squeeze=False).flat)
     for ax, name in zip(axes, names, strict=False):
-        ax.set_title(name.replace("_", " "), fontsize=6.5)
+        ax.set_title("\n".join(textwrap.wrap(legible(name.replace("_", " "), 66), 27)), fontsize=6.5)
         ax.tick_params(labelsize=6)
     for ax in axes[len(names) :]:
         ax.set_visible(False)
@@ -106,7 +114,7 @@ def histograms(
     tables: Mapping[str, Sequence[int]], *, title: str, expected: float, band: tuple[float, float]
 ) -> Figure:
     """Draw rank histograms, one small panel each; the band is where even ranks stay in 95 of 100 bins."""
-    figure, axes = _small(list(tables), 6, 1.25, title, sharey=True)
+    figure, axes = _small(list(tables), 3, 0.95, title, sharey=True)
     for ax, counts in zip(axes, tables.values(), strict=False):
         ax.axhspan(*band, color=COLOURS[1], alpha=0.15, linewidth=0)
         ax.axhline(expected, color=COLOURS[1], linewidth=0.7)
@@ -117,7 +125,7 @@ def histograms(
 
 def profiles(curves: Mapping[str, Sequence[float]], points: Sequence[float], *, title: str, fall: float) -> Figure:
     """Draw log profiles against prior standard deviations; the dotted line lies `fall` below the top."""
-    figure, axes = _small(list(curves), 5, 1.45, title, sharex=True)
+    figure, axes = _small(list(curves), 3, 1.1, title, sharex=True)
     for ax, values in zip(axes, curves.values(), strict=False):
         y = np.array([np.nan if v is None else v for v in values], dtype=float)
         y = y - np.nanmax(y)

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import csv
+import base64
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from .._version import __version__
-from ..calibration.diagnostics import FALL
-from ..calibration.self_test import RANKED
+from ..calibration.sampled import LEAST
 from ..endpoints import STAGES
 from ..errors import InputError, intact
-from ..plotting.forest import ForestRow, forest, histograms, profiles
-from ..spreadsheet import original
 from ..store import write_atomic
 from ..trial_files import REFERENCE
 from ..trials.design import TrialDesign
-from ..uncertainty.posterior import Posterior
-from .embed import embedded
+from .fit_figures import hazard_ratios, judged, observed, ranks
+from .fits import Fit, Row, axis_of, meaning_of, name_of, read_json, read_table
 
-Row = dict[str, Any]
 #: The way out of a damaged table.
 _AGAIN = "run il2model calibrate again, which writes it"
 #: What each stage is about; the trials are those of its targets.
@@ -32,67 +27,79 @@ _WORDS = {
     "progression": "Natural course",
     "mirocals": "Effect of IL-2 on death",
 }
+#: Tables that a page hands on.
+_TABLES = ("parameters.csv", "targets.csv", "covariance.csv")
+_WHOLE = ("leave-one-out.csv", "foretold.csv", "influence.csv", "structures-imodals.csv", "structures-mirocals.csv")
 
 
-def read_table(path: Path) -> list[Row]:
-    """Read a CSV table; numbers become floats, units stay words (that of a ratio is '1')."""
-    if not path.exists():
-        return []
-    with path.open(encoding="utf8") as stream:
-        return [
-            {k: v if k == "unit" else _number(original(v)) for k, v in row.items()} for row in csv.DictReader(stream)
-        ]
+def write_report(folder: Path | Sequence[Path], page: Path, say: Callable[[str], None] = lambda text: None) -> Path:
+    """Write the report of a calibration, or of two side by side, to `page`; return it.
 
-
-def _number(text: str) -> float | bool | str:
-    if text in ("True", "False"):
-        return text == "True"
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def write_report(folder: Path, page: Path, say: Callable[[str], None] = lambda text: None) -> Path:
-    """Write the report of a calibration folder to `page`; return it.
+    Parameters
+    ----------
+    folder : path or two of them
+        What `calibrate` wrote. The page is about the first; the second is drawn beside it.
+    page : path
+    say : callable
+        Told what is drawn.
 
     Raises
     ------
     InputError
-        If the folder holds no fit.
+        If a folder holds no fit, there are more than two, or they share no stage.
     """
     from jinja2 import Environment, PackageLoader, select_autoescape
 
-    stages = [s for s in STAGES if (folder / s / "posterior.nc").exists()]
-    if not stages:
-        raise InputError(f"{folder} holds no calibration; run 'il2model calibrate all -o {folder}' first.")
-    parts = []
-    for stage in stages:
+    folders = [folder] if isinstance(folder, Path) else list(folder)
+    if len(folders) > 2:
+        raise InputError(f"{len(folders)} calibrations cannot share a page; give one, or two to see side by side.")
+    stages = [_stages(f) for f in folders]
+    shared = [s for s in stages[0] if s in stages[-1]]
+    if not shared:
+        raise InputError(f"{folders[0]} and {folders[1]} share no stage; they hold {stages[0]} and {stages[1]}.")
+    first, parts = folders[0], []
+    for stage in shared if len(folders) == 2 else stages[0]:
         say(f"drawing {stage}")
-        Posterior.load(stage, folder)  # tables of a fit that cannot be read are no report
-        with intact(f"A table of {folder / stage}", _AGAIN):
-            parts.append(_stage(folder / stage, stage))
-    with intact(f"A table of {folder}", _AGAIN):
+        for f in folders:
+            Fit(f, stage).posterior  # noqa: B018  tables of a fit that cannot be read are no report
+        with intact(f"A table of {first / stage}", _AGAIN):
+            parts.append(_stage(Fit(first, stage), Fit(folders[1], stage) if len(folders) == 2 else None))
+    with intact(f"A table of {first}", _AGAIN):
         others = {
-            "structures": {s: read_table(folder / f"structures-{s}.csv") for s in ("imodals", "mirocals")},
-            "checks": _json(folder / "checks.json"),
-            "sampler": _json(folder / "calibration_of_sampler.json"),
+            "structures": {s: _told(read_table(first / f"structures-{s}.csv")) for s in ("imodals", "mirocals")},
+            "checks": read_json(first / "checks.json"),
+            "sampler": read_json(first / "calibration_of_sampler.json"),
         }
     environment = Environment(loader=PackageLoader("il2model.report"), autoescape=select_autoescape())
     environment.filters["short"] = short
-    with intact(f"A table of {folder}", _AGAIN):
+    with intact(f"A table of {first}", _AGAIN):
         html = environment.get_template("calibration.html").render(
             stages=parts,
             version=__version__,
-            ranks=_ranks(others["sampler"]),
-            command=f"il2model report {folder.name}",
-            hr=_hazard_ratios(others["checks"]),
+            ranks=ranks(others["sampler"], _WORDS),
+            command=f"il2model report {' '.join(f.name for f in folders)}",
+            names=_labels(folders),
+            hr=hazard_ratios(others["checks"]),
             trial=TrialDesign.of(REFERENCE),
+            downloads_of_all=_downloads(first, _WHOLE, ""),
+            least=int(LEAST),
             **others,
         )
     page.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(page, html)
     return page
+
+
+def _stages(folder: Path) -> list[str]:
+    stages = [s for s in STAGES if (folder / s / "posterior.nc").exists()]
+    if not stages:
+        raise InputError(f"{folder} holds no calibration; run 'il2model calibrate all -o {folder}' first.")
+    return stages
+
+
+def _labels(folders: Sequence[Path]) -> list[str]:
+    names = [f.name or str(f) for f in folders]
+    return [str(f) for f in folders] if len(set(names)) < len(names) else names
 
 
 def short(value: object) -> str:
@@ -101,114 +108,92 @@ def short(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return "" if math.isnan(value) else f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return str(value)
+    return "" if value is None else str(value)
 
 
-def _json(path: Path) -> Row:
-    return dict(json.loads(path.read_text(encoding="utf8"))) if path.exists() else {}
-
-
-def _stage(home: Path, stage: str) -> Row:
-    targets, parameters = read_table(home / "targets.csv"), read_table(home / "parameters.csv")
+def _stage(fit: Fit, other: Fit | None) -> Row:
+    targets = fit.targets
     trials = ", ".join(dict.fromkeys(str(r["trial"]) for r in targets))
-    details = _json(home / "diagnostics.json")
-    manifest = _json(home / "manifest.json")
-    figures = []
-    for (what, unit, log), rows in _groups(targets).items():
-        axis = "hazard ratio" if log else {"1": "share of patients", "percent": "%"}.get(unit, unit)
-        figure = forest(
-            [_forest_row(r) for r in rows],
-            title=f"{what}: published and predicted",
-            axis=axis,
-            log=log,
-            zero=1.0 if log else None,
-        )
-        names = ", ".join(str(r["id"]) for r in rows)
-        figures.append(
-            {"data": embedded(figure), "alt": f"Published values with intervals beside prior and posterior: {names}."}
-        )
-    curves = details.get("profiles", {})
-    if curves:
-        figure = profiles(
-            curves, details["profile_points"], title="Profiles of the log posterior, own prior taken out", fall=FALL
-        )
-        words = "; ".join(f"{r['id']}: {r['verdict']}" for r in parameters)
-        figures.append({"data": embedded(figure), "alt": f"Profile of each parameter. {words}."})
+    manifest = read_json(fit.home / "manifest.json")
+    shares = {str(r["target"]): r["percentile"] for r in fit.predictive.get("targets", [])}
+    rows = []
     for row in targets:
+        shown = dict(row)
         if row["log"] is True:
             for key in ("published", "posterior_median", "posterior_q025", "posterior_q975"):
-                row[key] = math.exp(row[key])
+                shown[key] = math.exp(row[key])
+        alone = fit.foretold.get(("target", str(row["id"])), {}).get("percentile", "")
+        extra = {"meaning": meaning_of(str(row["endpoint"])), "axis": axis_of(row), "alone": alone}
+        rows.append(shown | extra | {"percentile": shares.get(str(row["id"]), "")})
     return {
-        "id": stage,
-        "title": f"{_WORDS[stage]}: {trials}",
-        "targets": targets,
-        "parameters": parameters,
-        "figures": figures,
-        "details": details,
+        "id": fit.stage,
+        "title": f"{_WORDS[fit.stage]}: {trials}",
+        "sentence": fit.sentence(),
+        "fitted": fit.fitted,
+        "coordinates": len(fit.posterior.coordinates),
+        "targets": rows,
+        "parameters": fit.parameters,
+        "observed": observed(targets),
+        "judged": judged(fit, other),
+        "details": fit.details,
+        "evidence": _evidence(fit.details),
+        "left_out": fit.left_out,
+        "omnibus": fit.predictive.get("omnibus"),
+        "pairs": [(name_of(a), name_of(b), r) for a, b, r in fit.confounded()],
+        "side": _side_by_side(fit, other) if other is not None else [],
         "manifest": json.dumps(manifest, indent=1),
         "effort": manifest.get("effort"),
-        "timing": _json(home / "timing.json"),
-        "informed": sum(v > 1 for v in details.get("singular_values", [])),
+        "timing": read_json(fit.home / "timing.json"),
+        "informed": sum(v > 1 for v in fit.details.get("singular_values", [])),
+        "downloads": _downloads(fit.home, _TABLES, f"{fit.stage}-"),
     }
 
 
-def _groups(targets: list[Row]) -> Mapping[tuple[str, str, bool], list[Row]]:
-    """Group targets that share an axis: trial, unit, and whether it is logarithmic."""
-    groups: dict[tuple[str, str, bool], list[Row]] = {}
-    for row in targets:
-        groups.setdefault((str(row["trial"]), row["unit"], bool(row["log"])), []).append(row)
-    return groups
-
-
-def _forest_row(row: Row) -> ForestRow:
-    scale = math.exp if row["log"] is True else float
-    se = row["se"] if isinstance(row["se"], float) and not math.isnan(row["se"]) else float("nan")
-    value = row["published"]
-    reach = (value - 1.96 * se, value + 1.96 * se)
-    if row["form"] == "lognormal":
-        reach = (value * math.exp(-1.96 * se), value * math.exp(1.96 * se))
-    return {
-        "label": str(row["id"]).replace("_", " ") + (" (check)" if row["use"] == "check" else ""),
-        "prior": (scale(row["prior_q025"]), scale(row["prior_q975"])),
-        "posterior": (scale(row["posterior_q025"]), scale(row["posterior_median"]), scale(row["posterior_q975"])),
-        "published": (scale(reach[0]) if se == se else se, scale(value), scale(reach[1]) if se == se else se),
-        "check": row["use"] == "check",
-    }
-
-
-def _hazard_ratios(checks: Row) -> Row | None:
-    """Return the figure of replicates of trial size against the published results."""
-    rows = [r for r in checks.get("replicates", []) if r["id"].startswith("hr_") and r["id"] != "hr_interaction"]
-    if not rows:
+def _evidence(details: Row) -> Row | None:
+    """Return ln evidence with its error and, where there is one, the bridge's; None where nothing carries it."""
+    found = details.get("evidence")
+    worth = details.get("effective_draws", math.inf)
+    if not found or found.get("log") is None or worth < LEAST:
         return None
-    drawn: list[ForestRow] = [
-        {
-            "label": f"{r['id'][3:]}, {r['version']}",
-            "posterior": (float(r["q025"]), float(r["median"]), float(r["q975"])),
-            "published": (float("nan"), float(r["published"]), float("nan")),
-        }
-        for r in rows
+    return dict(found)
+
+
+def _told(rows: list[Row]) -> list[Row]:
+    """Return structures without an evidence that too few effective draws carry, nor what follows from it."""
+    gone = dict.fromkeys(("ln_evidence", "error", "against_default", "weight"), "–")
+    worth = {str(r["structure"]): r.get("effective_draws", "") for r in rows}
+    few = {s for s, w in worth.items() if isinstance(w, float) and w < LEAST}
+    out = []
+    for row in rows:
+        new = dict(row)
+        if row["structure"] in few:
+            new |= gone
+        if few and "default" in few:
+            new["against_default"] = "–" if isinstance(row.get("against_default"), float) else ""
+        if few and isinstance(row.get("weight"), float):
+            new["weight"] = "–"  # a share of a sum that is not known
+        out.append(new)
+    return out
+
+
+def _side_by_side(fit: Fit, other: Fit) -> list[Row]:
+    """Return the parameters of two fits, with their distance in posterior SD of the first on the prior's scale."""
+    theirs = {str(r["id"]): r for r in other.parameters}
+    rows: list[Row] = []
+    for r in fit.parameters:
+        id = str(r["id"])
+        if id in theirs:
+            apart = (other.z[id].mean() - fit.z[id].mean()) / fit.z[id].std()
+            same = r["unit"] == theirs[id]["unit"]
+            rows.append({"name": r["name"], "id": id, "unit": r["unit"], "a": r, "b": theirs[id]})
+            rows[-1] |= {"apart": float(apart) if same else "", "narrower": float(other.z[id].std() / fit.z[id].std())}
+    return rows
+
+
+def _downloads(home: Path, names: Sequence[str], prefix: str) -> list[Row]:
+    """Return tables as links that hold them."""
+    return [
+        {"name": f"{prefix}{name}", "data": base64.b64encode((home / name).read_bytes()).decode()}
+        for name in names
+        if (home / name).exists()
     ]
-    figure = forest(drawn, title="Trials of the published size: hazard ratios", axis="hazard ratio", log=True, zero=1.0)
-    published = {r["id"]: r["published"] for r in rows}
-    alt = "Replicate intervals of the hazard ratios beside the published values."
-    return {"data": embedded(figure), "alt": alt, "published": published}
-
-
-def _ranks(sampler: Row) -> list[Row]:
-    """Return a figure of rank histograms per stage."""
-    from scipy.stats import binom
-
-    figures = []
-    for stage, found in sampler.items():
-        n = found["replicates"]
-        law = binom(n, 1 / 8)
-        figure = histograms(
-            found["histograms"],
-            title=f"{_WORDS[stage]}: rank of the truth in {n} synthetic trials, {RANKED} draws",
-            expected=n / 8,
-            band=(float(law.ppf(0.025)), float(law.ppf(0.975))),
-        )
-        alt = f"Rank histograms of {len(found['histograms'])} coordinates; smallest corrected p {found['p_all']:.2f}."
-        figures.append({"data": embedded(figure), "alt": alt, "stage": stage, **found})
-    return figures

@@ -16,7 +16,8 @@ def drawn(ax, name):
 
 
 def test_a_forest_shows_intervals_medians_and_published_values():
-    (ax,) = forest(ROWS, title="Hazard ratios", axis="hazard ratio", log=True, zero=1.0).axes
+    figure = forest(ROWS, title="Hazard ratios", axis="hazard ratio", log=True, zero=1.0)
+    (ax,) = figure.axes
     assert drawn(ax, "prior, 95 %") == [[0.4, 2.0]]
     assert drawn(ax, "model, 95 %") == [[0.6, 1.1], [0.5, 0.9]]
     assert drawn(ax, "published, 95 %") == [[0.55, 1.2]], "no interval where none was published"
@@ -27,7 +28,7 @@ def test_a_forest_shows_intervals_medians_and_published_values():
     assert ax.get_xlabel() == "hazard ratio" and ax.get_xscale() == "log"
     low, high = ax.get_xlim()
     assert low < 0.5 and high > 1.2
-    assert sorted(t.get_text() for t in ax.get_legend().get_texts()) == sorted(
+    assert sorted(t.get_text() for t in figure.legends[0].get_texts()) == sorted(
         ["prior, 95 %", "model, 95 %", "published, 95 %", "published", "check, not fitted"]
     )
 

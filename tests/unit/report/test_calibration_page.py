@@ -1,5 +1,6 @@
 """The calibration page of the fits that ship: every target with its interval, every parameter with its unit."""
 
+import base64
 import json
 import shutil
 from pathlib import Path
@@ -41,15 +42,62 @@ def test_a_quick_run_is_said_and_names_are_escaped(folder, read):
     assert "<b>PK & co</b>" in page.text
 
 
-def test_a_hazard_ratio_is_shown_as_a_ratio_with_its_interval():
-    row = {"id": "hr_all", "log": True, "published": 0.0, "se": 0.1, "form": "normal", "use": "check"}
-    row |= {"prior_q025": -1.0, "prior_q975": 1.0}
-    row |= {"posterior_q025": -0.5, "posterior_median": -0.1, "posterior_q975": 0.2}
-    drawn = calibration._forest_row(row)
-    low, value, high = drawn["published"]
-    assert (low, value, high) == pytest.approx((0.82201, 1.0, 1.21653), rel=1e-4)
-    assert drawn["posterior"][1] == pytest.approx(0.904837, rel=1e-5)
-    assert drawn["label"] == "hr all (check)" and drawn["check"]
+def test_an_evidence_that_few_draws_carry_is_a_dash(folder, read):
+    details = json.loads((folder / "pk" / "diagnostics.json").read_text())
+    details |= {"sampler": "importance", "effective_draws": 99.0, "pareto_k": 0.61, "rounds": 7}
+    details |= {"evidence": {"log": -1234.5, "error": 0.4, "method": "importance"}}
+    (folder / "pk" / "diagnostics.json").write_text(json.dumps(details))
+    page = read(write_report(folder, folder / "r.html"))
+    assert "-1234" not in page.text and "fewer than 100 effective draws carry it" in page.text
+    (folder / "pk" / "diagnostics.json").write_text(json.dumps(details | {"effective_draws": 101.0}))
+    page = read(write_report(folder, folder / "r.html"))
+    assert "-1234.50 ± 0.40" in page.text and "Pareto k 0.61" in page.text
+
+
+def test_the_structures_that_ship_tell_no_evidence_of_ten_draws():
+    rows = calibration._told(read_table(RESULTS / "structures-imodals.csv"))
+    before = read_table(RESULTS / "structures-imodals.csv")
+    for old, new in zip(before, rows, strict=True):
+        few = isinstance(old["effective_draws"], float) and old["effective_draws"] < 100
+        assert (new["ln_evidence"] == "–") == few
+
+
+def test_an_unconverged_sampler_is_said_first(folder, read):
+    details = json.loads((folder / "pk" / "diagnostics.json").read_text())
+    (folder / "pk" / "diagnostics.json").write_text(json.dumps(details | {"converged": False}))
+    page = read(write_report(folder, folder / "r.html"))
+    assert "the sampler has not converged in pk" in page.text and "NOT converged" in page.text
+
+
+def test_tables_can_be_taken_away(folder):
+    text = write_report(folder, folder / "r.html").read_text()
+    for name in ("parameters.csv", "targets.csv", "covariance.csv"):
+        data = base64.b64encode((folder / "pk" / name).read_bytes()).decode()
+        assert f'download="pk-{name}" href="data:text/csv;base64,{data}"' in text
+
+
+def test_the_examination_is_shown(folder, read):
+    for name in ("leave-one-out.csv", "foretold.csv", "influence.csv", "predictive.json"):
+        shutil.copy(RESULTS / name, folder / name)
+    page = read(write_report(folder, folder / "r.html"))
+    rows = [r for r in read_table(folder / "leave-one-out.csv") if r["stage"] == "pk"]
+    for r in rows:
+        method = "refit" if r["pareto_k"] > 0.7 else "psis"
+        assert f"{r['name'].replace('_', ' ')} {r['by']} {r['elpd']:.2f}" in page.text
+        assert f"{r['pareto_k']:.2f} {method}" in page.text
+    assert "of 6 fitted values lie inside the 95 %" in page.text and "What informs what" in page.text
+
+
+def test_two_fits_stand_side_by_side(folder, read, tmp_path):
+    second = tmp_path / "second"
+    shutil.copytree(folder / "pk", second / "pk")
+    page = read(write_report([folder, second], folder / "r.html"))
+    assert f"{folder.name} and second" in page.text and page.text.count("+0.00 1.00") == 4
+    with pytest.raises(InputError, match="two to see side by side"):
+        write_report([folder, second, folder], folder / "r.html")
+    shutil.move(second / "pk", second / "progression")
+    with pytest.raises(InputError, match="share no stage"):
+        write_report([folder, second], folder / "r.html")
 
 
 def test_a_folder_without_a_fit_is_refused(tmp_path):
