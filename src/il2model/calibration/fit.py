@@ -22,11 +22,13 @@ from ..trials.trial import Trial
 from ..uncertainty.posterior import Posterior
 from ..uncertainty.posterior_file import PRIOR
 from .diagnostics import profiles
+from .joint import stagewise_draws
 from .problem import Problem, design_hash
 from .sampled import Sampled, Task, by_emcee, by_importance, part
 from .sampling import EFFORTS, Effort, Sampler
 from .summary import point_estimate, predictions, prior_points, summarise
 from .tables import diagnosed, parameter_rows, target_rows, write_table
+from .target import JOINT
 from .targets import Source
 
 
@@ -38,6 +40,7 @@ def calibrate(
     seed: int = 1,
     targets: Source | Iterable[Source] | None = None,
     sampler: Sampler = "importance",
+    joint: bool = False,
     resume: bool = True,
     workers: int | None = None,
     executor: Executor | None = None,
@@ -62,6 +65,9 @@ def calibrate(
     sampler : {'importance', 'emcee'}
         Adaptive importance sampling, which also gives the evidence; or chains, an independent check that
         takes many times as long.
+    joint : bool
+        Besides, fit all parameters to all targets as one problem, by importance sampling from the draws of the
+        stages: its draws are not picked from those of an earlier stage. Without profiles.
     resume : bool
         False refuses a folder that holds one of the stages, or checkpoints of it.
     workers : int, optional
@@ -89,9 +95,11 @@ def calibrate(
         if stage not in STAGES:
             raise unknown_name("stage", stage, (*STAGES, "all"))
     effort, home = EFFORTS["quick" if quick else "full"], Path(folder)
-    order = [stage for stage in STAGES if stage in wanted]
+    order = [stage for stage in (*STAGES, JOINT) if stage in wanted or (joint and stage == JOINT)]
     if sampler not in get_args(Sampler):
         raise unknown_name("sampler", sampler, get_args(Sampler))
+    if joint and sampler != "importance":
+        raise InputError(f"The joint fit is sampled by importance, not by {sampler}; leave one of the two out.")
     sizes = {s: _size(s, effort, sampler) for s in order}
     chosen = targets if targets is None or isinstance(targets, str | Path | Trial) else tuple(targets)
     fits: dict[str, Posterior] = {}
@@ -111,7 +119,7 @@ def calibrate(
 #: Points that the climb to the optimum starts from, after importance sampling.
 _STARTS = 2
 #: What importance sampling of each stage takes, in thousandths of all.
-_SHARES = {"pk": 30, "imodals": 330, "progression": 210, "mirocals": 430}
+_SHARES = {"pk": 30, "imodals": 330, "progression": 210, "mirocals": 430, JOINT: 1000}
 
 
 def _size(stage: str, effort: Effort, sampler: Sampler) -> int:
@@ -172,11 +180,11 @@ def fit_stage(
         task = Task(pose=pose, home=home, key=key, run=crewed, label=stage)
         importance = replace(effort.importance, seed=seed)
         if sampler == "importance":
-            sampled = by_importance(task, importance, _STARTS)
+            sampled = by_importance(task, importance, 1 if stage == JOINT else _STARTS, _start(problem, folder, seed))
         else:
             sampled = by_emcee(task, replace(effort.options[stage], seed=seed), importance)
         curves: Mapping[str, Floats] = {}
-        if effort.profiles:
+        if effort.profiles and stage != JOINT:
             optimum, named = sampled.optimum, {"verb": "profiles"} | key
             told = part(crewed, 72, 92) if sampler == "importance" else replace(crewed, progress=None)
             curves = profiles(pose, optimum.z, optimum.covariance, home / "profiles", named, told)
@@ -188,6 +196,11 @@ def fit_stage(
         cost["peak_memory_of_a_process_MB"] = round(peak * 2**20 / 1e6, 1)
     write_json(home / "timing.json", cost)
     return posterior
+
+
+def _start(problem: Problem, folder: Path, seed: int) -> Floats | None:
+    """Return draws to start from: those of the stages, for the joint problem."""
+    return stagewise_draws(problem, folder, seed) if problem.stage == JOINT else None
 
 
 def _write(problem: Problem, sampled: Sampled, curves: Mapping[str, Floats], effort: Effort, home: Path) -> Posterior:

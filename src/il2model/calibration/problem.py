@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +30,7 @@ from . import imodals, mirocals, pk, progression
 from .likelihood import log_likelihood, pointwise
 from .needs import check_courses, informed
 from .simulator import Simulator, Size
+from .target import JOINT
 from .targets import Source, Target, Targets, load_targets
 
 Predict = Callable[[Simulator, Mapping[str, Floats], tuple[Target, ...], mirocals.Trait], dict[str, Floats]]
@@ -48,7 +50,7 @@ class Page:
     check: Callable[[Simulator, tuple[Target, ...]], None]
 
 
-_PAGES: Mapping[str, Page] = {
+_STAGES: Mapping[str, Page] = {
     "pk": Page(parameters=pk.PARAMETERS, predict=_plain(pk.predict), check=check_courses),
     "imodals": Page(parameters=imodals.PARAMETERS, predict=_plain(imodals.predict), check=check_courses),
     "progression": Page(
@@ -57,7 +59,29 @@ _PAGES: Mapping[str, Page] = {
     "mirocals": Page(parameters=mirocals.PARAMETERS, predict=mirocals.predict, check=mirocals.check),
 }
 #: What each stage estimates.
-PARAMETERS: Mapping[str, tuple[str, ...]] = {stage: page.parameters for stage, page in _PAGES.items()}
+PARAMETERS: Mapping[str, tuple[str, ...]] = {stage: page.parameters for stage, page in _STAGES.items()}
+
+
+def _predict_all(
+    simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Target, ...], trait: mirocals.Trait
+) -> dict[str, Floats]:
+    """Predict targets of all stages; an earlier stage has the last word on a number that two of them predict."""
+    found: dict[str, Floats] = {}
+    for stage in reversed(STAGES):
+        if mine := tuple(t for t in targets if t.stage == stage):
+            found |= _STAGES[stage].predict(simulator, table, mine, trait)
+    return found
+
+
+def _check_all(simulator: Simulator, targets: tuple[Target, ...]) -> None:
+    for stage, page in _STAGES.items():
+        page.check(simulator, tuple(t for t in targets if t.stage == stage))
+
+
+_PAGES: Mapping[str, Page] = {
+    **_STAGES,
+    JOINT: Page(parameters=tuple(chain(*PARAMETERS.values())), predict=_predict_all, check=_check_all),
+}
 #: The stages whose draws a stage starts from.
 EARLIER: Mapping[str, tuple[str, ...]] = {
     "pk": (),
@@ -134,7 +158,8 @@ class Problem:
 
         Parameters
         ----------
-        stage : {'pk', 'imodals', 'progression', 'mirocals'}
+        stage : {'pk', 'imodals', 'progression', 'mirocals', 'joint'}
+            Joint: all of them as one, with all parameters and targets.
         size : Size, optional
         structure : Structure, optional
         targets : path, name, Trial, or several of them, optional
@@ -151,8 +176,8 @@ class Problem:
         """
         from ..parameters import Distribution
 
-        if stage not in STAGES:
-            raise unknown_name("stage", stage, STAGES)
+        if stage not in _PAGES:
+            raise unknown_name("stage", stage, _PAGES)
         structure = structure or Structure()
         start = (parameters or load_parameters("prior")).replace(dict(structure.fix))
         freed = {id: Distribution(kind, dict(numbers)) for id, (kind, numbers) in structure.free.items()}
@@ -161,9 +186,9 @@ class Problem:
             start = replace(start, records=records)
         found = load_targets(targets)
         simulator = Simulator(builtin_kernel(), start, found.arms, size or Size())
-        earlier = tuple(Posterior.load(e, results) for e in EARLIER[stage])
+        earlier = tuple(Posterior.load(e, results) for e in EARLIER.get(stage, ()))
         known = {*structure.fix, *(i for e in earlier for i in e.ids)}
-        wanted = dict.fromkeys((*PARAMETERS[stage], *freed, *informed(found.of(stage, "fit"))))
+        wanted = dict.fromkeys((*_PAGES[stage].parameters, *freed, *informed(found.of(stage, "fit"))))
         ids = tuple(i for i in wanted if i not in known)
         _PAGES[stage].check(simulator, found.of(stage))
         return cls(

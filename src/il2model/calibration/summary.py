@@ -16,6 +16,7 @@ from ..uncertainty.posterior import Posterior
 from .chains import Chains
 from .problem import Problem, design_hash
 from .sampling import Effort, ImportanceOptions, Sampler, SamplerOptions
+from .target import JOINT
 
 #: Draws kept of each ensemble.
 KEPT = 400
@@ -36,7 +37,7 @@ def summarise(
     terms = {id: x.reshape(ensembles, -1)[:, keep] for id, x in chains.pointwise.items()}
     value = value - 0.5 * (z**2).sum(axis=-1)
     prior_only: tuple[str, ...] = ()
-    if problem.stage == STAGES[-1]:
+    if problem.stage in (STAGES[-1], JOINT):
         table, prior_only = with_prior_only(problem, table, options.seed)
     ids = tuple(table)
     units = tuple(

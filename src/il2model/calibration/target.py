@@ -14,6 +14,10 @@ from ..solver.problem import Floats
 WEIGHTS: Mapping[str, float] = {"read": 1.0, "derived": 1.0, "recalled": 1.5, "assumed": 2.0}
 
 
+#: All stages as one problem.
+JOINT = "joint"
+
+
 @dataclass(frozen=True)
 class Nuisance:
     """A number of a study rather than of the model, with its prior."""
@@ -96,8 +100,8 @@ class Targets:
     joints: Mapping[str, Joint]
 
     def of(self, stage: str, use: str | None = None) -> tuple[Target, ...]:
-        """Return the targets of a stage, in order; only those used for `use` if given."""
-        return tuple(t for t in self.targets.values() if t.stage == stage and use in (None, t.use))
+        """Return the targets of a stage, in order, or of all together; only those used for `use` if given."""
+        return tuple(t for t in self.targets.values() if stage in (t.stage, JOINT) and use in (None, t.use))
 
     def joints_of(self, targets: Iterable[Target]) -> tuple[Joint, ...]:
         """Return the joint distributions that targets belong to."""
