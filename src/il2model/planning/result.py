@@ -63,7 +63,7 @@ class Planned:
         columns = {str(c): self.table[c].to_numpy() for c in self.table.columns}
         texts = {c: v.astype(str) for c, v in columns.items() if v.dtype.kind == "O"}
         store.put("table", columns | texts, columns=list(columns))
-        store.write("manifest.json", self.manifest)
+        store.write("manifest.json", {**self.manifest, "notes": list(self.notes)})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

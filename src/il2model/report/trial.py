@@ -61,11 +61,10 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
         power=power,
         error=error,
         type_one=result.type_one_error(),
-        calibrated=result.manifest.get("calibrated"),
         baseline=result.baseline().reset_index().to_dict("records"),
         figure=embedded(figure),
         markers=markers,
-        left_out=result.left_out,
+        notes=result.notes,
         manifest=json.dumps(dict(result.manifest), indent=1),
     )
     write_json(folder / "manifest.json", dict(result.manifest))

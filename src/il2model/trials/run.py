@@ -94,7 +94,7 @@ def run_trial(
     plan, store = asked.design, asked.store()
     blocks = _run(asked.recipes(plan.enrich), replicates, asked.seed, store, options)
     details = {"trial": plan.name, "replicates": replicates, **asked.facts, "drawn_from": asked.drawn_from}
-    record = record_of(asked.values, details | {"design": design_key(plan)})
+    record = record_of(asked.values, details | {"design": design_key(plan), "notes": list(plan.notes)})
     store.write("design.json", plain(plan))
     store.write("manifest.json", record)
     return TrialResult(**assembled(blocks, record, plan))

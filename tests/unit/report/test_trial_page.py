@@ -29,6 +29,12 @@ def test_a_page_shows_intervals_beside_published_values(tmp_path, read):
     assert (tmp_path / "trial.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_page_says_what_was_not_studied(tmp_path, read):
+    arms = (result().design.arms[0], replace(result().design.arms[1], regimen=il2.Regimen.cyclic("9 MIU", 5, 28, 3)))
+    page = read(write_trial(replace(result(), design=result().design.replace(arms=arms)), tmp_path))
+    assert "9 MIU in a day (studied: 2)" in page.text
+
+
 def test_a_page_says_who_is_left_out_and_what_is_uncalibrated_and_escapes_names(tmp_path, read):
     named = replace(result().design, name="<script>x</script> & co")
     other = replace(result(), design=named, refused=3, manifest=dict(result().manifest) | {"calibrated": False})
