@@ -14,7 +14,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(VENV)/.ready ## simulate the arms of IMODALS and MIROCALS into results/demo/
-	$(BIN)/il2model demo -o results/demo
+	$(BIN)/il2model demo -o results/demo --overwrite
 
 test: $(VENV)/.ready ## format, lint, types, import layers, tests
 	$(BIN)/ruff format --check src tests docs benchmarks calibration

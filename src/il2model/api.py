@@ -42,6 +42,7 @@ class Keywords(TypedDict, total=False):
     summary: bool
     folder: str | Path | None
     resume: bool
+    overwrite: bool
     workers: int | None
     executor: Executor | None
     progress: Progress | None
@@ -77,6 +78,7 @@ def simulate(
     summary: bool = False,
     folder: str | Path | None = None,
     resume: bool = True,
+    overwrite: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -127,6 +129,8 @@ def simulate(
     resume : bool
         Go on with what the folder holds of the same cohort; False refuses a folder
         that holds results.
+    overwrite : bool
+        What the package wrote into the folder is removed, and the run begins anew; other files stay.
     workers : int, optional
         Threads for a cohort; all processors by default.
     executor : optional
@@ -159,9 +163,11 @@ def simulate(
         folders = [None if folder is None else Path(folder) / str(i) for i in range(len(regimen))]
         with told_once():
             return [simulate(r, folder=place, **keywords) for r, place in zip(regimen, folders, strict=True)]
-    of_cohort = {"summary": summary, "folder": folder, "resume": resume, "workers": workers}
+    of_cohort = {"summary": summary, "folder": folder, "resume": resume, "overwrite": overwrite}
     asked.check_kinds(summary, cancel)
-    asked.refuse_idle(cohort, draws, seed, **of_cohort, executor=executor, progress=progress, cancel=cancel)
+    asked.refuse_idle(
+        cohort, draws, seed, **of_cohort, workers=workers, executor=executor, progress=progress, cancel=cancel
+    )
     kernel = asked.kernel_for(model, cohort)
     plan = asked.plan_of(regimen, kernel)
     end = asked.end_of(until, plan, save if regimen is None else None)
@@ -181,7 +187,9 @@ def simulate(
     if cohort is not None:
         from .runs import RunOptions
 
-        how = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
+        how = RunOptions(
+            folder=folder, resume=resume, overwrite=overwrite, workers=workers, executor=executor, progress=progress
+        )
         solution = request.cohort(cohort, how, summary, cancel)
     else:
         solution = request.patient() if draws is None else request.drawn(draws, seed)

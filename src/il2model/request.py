@@ -124,7 +124,7 @@ class Request:
         details = {"cohort": repr(cohort), "cohort_seed": cohort.seed, "first_subject": cohort.first}
         task = self.task(ids)
         summaries = {id: RunningSummary(len(self.times)) for id in ids} if summary else None
-        store = BlockStore(how.folder, self._job(cohort, ids), resume=how.resume)
+        store = BlockStore(how.folder, self._job(cohort, ids), resume=how.resume, overwrite=how.overwrite)
         which = np.zeros(len(cohort), np.int64)
         found = solve_cohort(task, cohort.rows, which, how, summaries=summaries, store=store, cancel=cancel)
         solution = self._solution(found, "cohort", details, summaries)

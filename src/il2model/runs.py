@@ -64,6 +64,8 @@ class RunOptions:
         Results are stored there as they come; what it holds of the same job is not run again.
     resume : bool
         False refuses a folder that holds results.
+    overwrite : bool
+        What the package wrote into the folder is removed, and the run begins anew; other files stay.
     workers : int, optional
         Threads or processes on this machine; all processors by default.
     executor : optional
@@ -80,6 +82,7 @@ class RunOptions:
 
     folder: str | Path | None = None
     resume: bool = True
+    overwrite: bool = False
     workers: int | None = None
     executor: Executor | None = None
     progress: Progress | None = None
@@ -87,6 +90,10 @@ class RunOptions:
     def __post_init__(self) -> None:
         if not isinstance(self.resume, bool):
             raise InputError(f"resume is {self.resume!r}; it must be True or False.")
+        if not isinstance(self.overwrite, bool):
+            raise InputError(f"overwrite is {self.overwrite!r}; it must be True or False.")
+        if self.overwrite and self.folder is None:
+            raise InputError("overwrite has no effect without a folder; give one, or leave it out.")
         if not self.resume and self.folder is None:
             raise InputError("resume=False has no effect without a folder; give one, or leave it out.")
         if self.workers is not None and self.executor is not None:

@@ -5,98 +5,44 @@ A run that is killed at any moment leaves a folder from which it goes on to the 
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import io
 import json
-import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .errors import Il2modelError, InputError, StorageError, intact
+from . import sums
+from .errors import InputError, intact
+from .files import STALE, Array, Content, Json, content_bytes, digest, unwritten, write_atomic, write_json
 
-Content = bytes | memoryview | str | Callable[[IO[bytes]], object]
-#: An array of any numbers or of text, and a JSON value.
-Array: TypeAlias = NDArray[Any]
-Json: TypeAlias = Any
+__all__ = [
+    "STALE",
+    "Array",
+    "Block",
+    "BlockStore",
+    "Content",
+    "Json",
+    "digest",
+    "read_block",
+    "unwritten",
+    "write_atomic",
+    "write_json",
+]
+
 _KEY = "job.json"
 _META = "__meta__"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+=-]*")
-#: Seconds after which the temporary file of a killed run is nobody's.
-STALE = 3600.0
-
-
-def digest(*parts: str | bytes | Array, separator: str = "\n", digits: int = 16) -> str:
-    """Return hexadecimal digits of SHA-256 (64 at most) that name some texts, bytes or numbers of arrays."""
-    whole = hashlib.sha256()
-    for k, part in enumerate(parts):
-        whole.update(separator.encode() * bool(k))
-        content = part.tobytes() if isinstance(part, np.ndarray) else part
-        whole.update(content.encode() if isinstance(content, str) else content)
-    return whole.hexdigest()[:digits]
-
-
-def write_atomic(path: str | Path, content: Content, *, mode: int = 0o666) -> Path:
-    """Write a file whole or not at all, and have it on the disk when this returns.
-
-    Parameters
-    ----------
-    path : path
-        What is there is replaced; its folder must exist.
-    content : bytes, str or callable
-        Text is written as UTF-8; a callable gets the open binary stream.
-    mode : int
-        Permissions, of which the process's mask takes its part.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
-    try:
-        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as stream:
-            if callable(content):
-                content(stream)
-            else:
-                stream.write(content.encode(errors="replace") if isinstance(content, str) else content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-    return path
-
-
-def unwritten(place: object, error: OSError, more: str = "") -> Il2modelError:
-    """Return what to raise where `place` cannot be written: the disk's failure, or a wrong place."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-    return (StorageError if full else InputError)(f"{place} cannot be written: {error.strerror or error}{more}.")
-
-
-def write_json(path: str | Path, value: Json) -> Path:
-    """Write plain data as JSON, whole or not at all."""
-    return write_atomic(path, json.dumps(value, indent=1) + "\n")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last; where a folder cannot be synchronised, the rename itself must do."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
+_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
+#: Names of blocks, for those that cannot be read any more.
+_BLOCK = re.compile(r"([a-z]+-)?[0-9]+(-[0-9]+)?|profile-\w+|optimum|law|table")
+#: What to do about a folder that holds something else.
+WAY_OUT = "give another folder, or overwrite it (--overwrite)."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +68,8 @@ class BlockStore:
         error says which of these differ. What they do not depend on (workers, executor) stays out.
     resume : bool
         False refuses a folder that holds blocks.
+    overwrite : bool
+        What the package wrote into the folder is removed first; other files stay.
 
     Raises
     ------
@@ -129,7 +77,9 @@ class BlockStore:
         If the folder cannot be written, holds another job, or holds blocks and `resume` is false.
     """
 
-    def __init__(self, folder: str | Path | None, key: Mapping[str, Json], *, resume: bool = True) -> None:
+    def __init__(
+        self, folder: str | Path | None, key: Mapping[str, Json], *, resume: bool = True, overwrite: bool = False
+    ) -> None:
         self.folder = None if folder is None else Path(folder)
         text = json.dumps(dict(key), sort_keys=True)
         self.key: Mapping[str, Json] = MappingProxyType(json.loads(text))
@@ -138,9 +88,11 @@ class BlockStore:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            if overwrite:
+                remove_results(self.folder)
             self._remove_leftovers()
             if not resume and self.names():
-                raise InputError(f"{self.folder} holds results already; resume them, or give another folder.")
+                raise InputError(f"{self.folder} holds results already; resume them, {WAY_OUT}")
             if not self._is_mine():
                 write_json(self.folder / _KEY, {"digest": self.digest, "job": dict(self.key)})
         except OSError as error:
@@ -188,20 +140,12 @@ class BlockStore:
             return None
         path = self.path(name)
         try:
-            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
-                arrays = {n: data[n] for n in data.files if n != _META}
-                meta = json.loads(str(data[_META]))
-            if meta["checksum"] != _checksum(arrays, meta["job"], meta["meta"]):
-                raise ValueError("its checksum differs")
+            block, job = read_block(path)
         except FileNotFoundError:
             return None
-        except PermissionError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-        except Exception:  # a damaged archive raises almost anything
-            raise InputError(f"{path} is damaged; remove it and resume.") from None
-        if meta["job"] != self.digest:
-            raise InputError(f"{path} belongs to another job; give another folder.")
-        return Block(arrays=arrays, meta=meta["meta"])
+        if job != self.digest:
+            raise InputError(f"{path} belongs to another job; {WAY_OUT}")
+        return block
 
     def put(self, name: str, arrays: Mapping[str, Array], **meta: Json) -> None:
         """Write a block, whole or not at all; one of the same name is replaced."""
@@ -211,22 +155,26 @@ class BlockStore:
         if any(a.dtype.hasobject for a in arrays.values()):
             raise TypeError("a block holds arrays of numbers or text, not of objects")
         meta = json.loads(json.dumps(meta))
-        whole = {"job": self.digest, "meta": meta, "checksum": _checksum(arrays, self.digest, meta)}
+        whole = {"job": self.digest, "meta": meta, "name": name}
+        whole["checksum"] = _checksum(arrays, whole)
         arrays[_META] = np.array(json.dumps(whole))
         content = io.BytesIO()
         np.savez(content, **arrays)  # type: ignore[arg-type]  # mypy takes every name for allow_pickle
-        self._write(self.path(name), content.getvalue())
+        with self._writing():
+            write_atomic(self.path(name), content.getvalue())
 
     def write(self, name: str, content: Content | Mapping[str, Json]) -> None:
         """Write a file beside the blocks (a table, a manifest), whole or not at all; a mapping as JSON."""
         if self.folder is None:
             return
         text = json.dumps(dict(content), indent=1) + "\n" if isinstance(content, Mapping) else content
-        self._write(self.folder / name, text)
+        with self._writing():
+            sums.write(self.folder / name, content_bytes(text))
 
-    def _write(self, path: Path, content: Content) -> None:
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         try:
-            write_atomic(path, content)
+            yield
         except OSError as error:
             raise unwritten(self.folder, error, "; what is there stays, and a resumed run goes on from it") from None
 
@@ -238,7 +186,7 @@ class BlockStore:
             return False
         job, known = _described(path)
         if known != self.digest:
-            raise InputError(f"{self.folder} holds another job: {_difference(job, self.key)}; give another folder.")
+            raise InputError(f"{self.folder} holds another job: {_difference(job, self.key)}; {WAY_OUT}")
         return True
 
     def _remove_leftovers(self) -> None:
@@ -255,11 +203,67 @@ def _described(path: Path) -> tuple[dict[str, Json], str]:
     """Return the job that a folder says it holds, and its digest."""
     with intact(path):
         stored = json.loads(path.read_text(encoding="utf8"))
-        return dict(stored["job"]), str(stored["digest"])
+        job, known = dict(stored["job"]), str(stored["digest"])
+        if known != digest(json.dumps(job, sort_keys=True)):
+            raise ValueError("its digest differs")
+        return job, known
 
 
-def _checksum(arrays: Mapping[str, Array], job: str, meta: Json) -> str:
-    parts: list[str | Array] = [json.dumps([job, meta], sort_keys=True)]
+def read_block(path: Path) -> tuple[Block, str]:
+    """Return the block of a file, and the digest of the job that it belongs to.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or is another block's.
+    FileNotFoundError
+    """
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
+            arrays = {n: data[n] for n in data.files if n != _META}
+            whole = json.loads(str(data[_META]))
+        checksum = whole.pop("checksum")
+        if checksum != _checksum(arrays, whole) or whole.get("name", path.stem) != path.stem:
+            raise ValueError("its checksum differs")
+        return Block(arrays=arrays, meta=whole["meta"]), whole["job"]
+    except FileNotFoundError:
+        raise
+    except PermissionError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    except MemoryError:
+        raise
+    except Exception:  # a damaged archive raises almost anything
+        raise InputError(f"{path} is damaged; remove it and resume.") from None
+
+
+def remove_results(folder: Path, *more: str) -> None:
+    """Remove what the package wrote into a folder and into folders of runs in it, and `more`; other files stay."""
+    if not folder.is_dir():
+        return
+    ours = {_KEY, sums.NAME, *sums.listed(folder), *more}
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            if (path / _KEY).is_file() or (path / sums.NAME).is_file():
+                remove_results(path)
+                with suppress(OSError):  # what else is in it stays
+                    path.rmdir()
+        elif path.name in ours or (path.suffix == ".npz" and _is_block(path)) or _PART.fullmatch(path.name):
+            path.unlink()
+
+
+def _is_block(path: Path) -> bool:
+    """Tell whether a file is a block, or what is left of one."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return _META in data.files
+    except Exception:  # a damaged archive raises almost anything
+        return _BLOCK.fullmatch(path.stem) is not None
+
+
+def _checksum(arrays: Mapping[str, Array], whole: Mapping[str, Json]) -> str:
+    """Return the checksum of a block; those of version 0.9 and before do not have its name in it."""
+    head = [whole["job"], whole["meta"]] + ([whole["name"]] if "name" in whole else [])
+    parts: list[str | Array] = [json.dumps(head, sort_keys=True)]
     for name in sorted(arrays):
         array = np.atleast_1d(arrays[name])
         parts += [f"\0{name} {array.dtype.str} {array.shape}\0", array]

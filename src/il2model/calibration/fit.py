@@ -11,12 +11,13 @@ from typing import get_args
 
 import numpy as np
 
+from .. import sums
 from ..endpoints import STAGES
 from ..errors import InputError, unknown_name
 from ..manifest import peak_memory
 from ..runs import Executor, Progress, RunOptions, crew, log, one_thread
 from ..solver.problem import Floats
-from ..store import write_atomic, write_json
+from ..store import WAY_OUT, remove_results
 from ..streams import checked_seed
 from ..trials.trial import Trial
 from ..uncertainty.posterior import Posterior
@@ -31,6 +32,18 @@ from .tables import diagnosed, parameter_rows, target_rows, write_table
 from .target import JOINT
 from .targets import Source
 
+#: What a stage of a version without a list of its files wrote.
+_FILES = (
+    "posterior.nc",
+    "manifest.json",
+    "timing.json",
+    "estimate.json",
+    "diagnostics.json",
+    "covariance.csv",
+    "parameters.csv",
+    "targets.csv",
+)
+
 
 def calibrate(
     stages: str | tuple[str, ...] = "all",
@@ -42,6 +55,7 @@ def calibrate(
     sampler: Sampler = "importance",
     joint: bool = False,
     resume: bool = True,
+    overwrite: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -70,6 +84,8 @@ def calibrate(
         stages: its draws are not picked from those of an earlier stage. Without profiles.
     resume : bool
         False refuses a folder that holds one of the stages, or checkpoints of it.
+    overwrite : bool
+        What the package wrote into the folder is removed, and the run begins anew; other files stay.
     workers : int, optional
         Processes; all processors by default.
     executor : optional
@@ -89,7 +105,9 @@ def calibrate(
     ------
     InputError, UnknownNameError, SimulationError
     """
-    run = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
+    run = RunOptions(
+        folder=folder, resume=resume, overwrite=overwrite, workers=workers, executor=executor, progress=progress
+    )
     wanted = STAGES if stages == "all" else (stages,) if isinstance(stages, str) else tuple(stages)
     for stage in wanted:
         if stage not in STAGES:
@@ -149,21 +167,23 @@ def fit_stage(
     """
     run = run if run is not None else RunOptions()
     home = folder / stage
-    done = (home / "posterior.nc").exists()
+    if run.overwrite:
+        remove_results(home, *_FILES)
+    done = (home / "posterior.nc").exists() and not sums.missing(home)
     if not run.resume and (done or any(home.glob("*/*.npz"))):
-        raise InputError(f"{home} holds a fit already; resume it, or give another folder.")
+        raise InputError(f"{home} holds a fit already; resume it, {WAY_OUT}")
     pose = partial(Problem.pose, stage, size=effort.size, targets=targets, results=str(folder))
     problem = pose()
     design = design_hash(problem)
     if done:
         stored = Posterior.load(stage, folder)
         if stored.manifest.get("design_hash") != design:
-            raise InputError(f"{home} holds a fit of another model or other targets; give another folder.")
+            raise InputError(f"{home} holds a fit of another model or other targets; {WAY_OUT}")
         kept = stored.manifest.get("sampler")
         method = kept.get("method", "emcee") if isinstance(kept, Mapping) else "emcee"
         if (method, stored.manifest.get("seed")) != (sampler, seed):
             theirs = f"{method} and seed {stored.manifest.get('seed')}"
-            raise InputError(f"{home} holds a fit by {theirs}, not by {sampler} and seed {seed}; give another folder.")
+            raise InputError(f"{home} holds a fit by {theirs}, not by {sampler} and seed {seed}; {WAY_OUT}")
         log.info("%s: the stored fit is kept", stage)
         return stored
     seed = checked_seed(seed)
@@ -194,7 +214,7 @@ def fit_stage(
     cost = {"wall_seconds": round(time.perf_counter() - start, 1)}
     if (peak := peak_memory(children=True)) is not None:
         cost["peak_memory_of_a_process_MB"] = round(peak * 2**20 / 1e6, 1)
-    write_json(home / "timing.json", cost)
+    sums.write_json(home / "timing.json", cost)
     return posterior
 
 
@@ -226,11 +246,9 @@ def _write(problem: Problem, sampled: Sampled, curves: Mapping[str, Floats], eff
     write_table(home / "targets.csv", target_rows(problem, drawn, before, at_best))
     covariance = np.cov(posterior.z.reshape(-1, d).T).reshape(d, d)
     header = ",".join(problem.coordinates)
-    write_atomic(
-        home / "covariance.csv",
-        lambda file: np.savetxt(file, covariance, delimiter=",", header=header, comments="", fmt="%.6g"),
-    )
-    write_json(
+    rows_of = [",".join(f"{v:.6g}" for v in row) for row in covariance]
+    sums.write(home / "covariance.csv", "\n".join([header, *rows_of, ""]).encode())
+    sums.write_json(
         home / "estimate.json",
         {
             "point": point_estimate(posterior, problem),
@@ -239,7 +257,8 @@ def _write(problem: Problem, sampled: Sampled, curves: Mapping[str, Floats], eff
             "starts": optimum.starts.tolist(),
         },
     )
-    write_json(home / "diagnostics.json", judged)
-    write_json(home / "manifest.json", dict(posterior.manifest))
+    sums.write_json(home / "diagnostics.json", judged)
+    sums.write_json(home / "manifest.json", dict(posterior.manifest))
     posterior.save(home / "posterior.nc")
+    sums.know(home / "posterior.nc")
     return posterior

@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 import numpy as np
 
+from .. import sums
 from ..runs import log
 from ..solver.problem import Floats
 from ..spreadsheet import text_cell
-from ..store import write_atomic
 from ..uncertainty.posterior import Posterior
 from .chains import Chains
 from .diagnostics import PROFILE, convergence, informed_directions, jacobian, verdict
@@ -170,4 +170,4 @@ def write_table(path: Path, rows: list[Row]) -> None:
     writer.writeheader()
     for row in rows:
         writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else text_cell(v) for k, v in row.items()})
-    write_atomic(path, text.getvalue())
+    sums.write(path, text.getvalue().encode())

@@ -13,38 +13,38 @@ from ..trial_files import REFERENCE
 from .output import written
 from .verb import verb
 
-Write = Callable[[Path, Regimen], object]
+Write = Callable[[Path, Regimen, bool], object]
 
 
 def _text(path: Path, text: str) -> None:
     write_atomic(path, text)
 
 
-def _sbml(path: Path, plan: Regimen) -> None:
+def _sbml(path: Path, plan: Regimen, overwrite: bool) -> None:
     from ..exchange.sbml import to_sbml
 
     _text(path, to_sbml(plan))
 
 
-def _petab(path: Path, plan: Regimen) -> None:
+def _petab(path: Path, plan: Regimen, overwrite: bool) -> None:
     from ..exchange.petab import write_petab
 
-    write_petab(path)
+    write_petab(path, overwrite=overwrite)
 
 
-def _latex(path: Path, plan: Regimen) -> None:
+def _latex(path: Path, plan: Regimen, overwrite: bool) -> None:
     from ..exchange.latex import to_latex
 
     _text(path, to_latex())
 
 
-def _nonmem(path: Path, plan: Regimen) -> None:
+def _nonmem(path: Path, plan: Regimen, overwrite: bool) -> None:
     from ..exchange.nonmem import to_nonmem
 
     _text(path, to_nonmem(plan).to_csv(index=False, na_rep="."))
 
 
-def _omex(path: Path, plan: Regimen) -> None:
+def _omex(path: Path, plan: Regimen, overwrite: bool) -> None:
     from ..exchange.omex import write_omex
     from ..exchange.petab import to_petab
     from ..exchange.sbml import to_sbml
@@ -77,6 +77,7 @@ def export(
     *,
     regimen: str | None = None,
     until: float | str | None = None,
+    overwrite: bool = False,
     output: Path | None = None,
 ) -> None:
     """Write the model in another format.
@@ -90,6 +91,8 @@ def export(
         Of the doses (default: mirocals).
     until : DAY
         Leave out later doses.
+    overwrite
+        Replace the files of a problem that the folder of petab holds; a file is replaced without it.
     output : FILE
         File, or folder for petab (default: model.xml, petab, model.tex, doses.csv, model.omex).
     """
@@ -104,5 +107,5 @@ def export(
     if not path.parent.is_dir():
         raise InputError(f"{path.parent} is not a folder.")
     with written(path):
-        write(path, plan)
+        write(path, plan, overwrite)
     print(f"Wrote {path}")

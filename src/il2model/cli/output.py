@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from .. import sums
 from ..errors import InputError
 from ..solver.problem import Floats, Ints
 from ..spreadsheet import csv_text
@@ -72,8 +73,13 @@ def write_table(folder: Path | None, table: pd.DataFrame, figure: Callable[[], F
     if folder is not None:
         from ..plotting.figure import figure_bytes
 
-        write_file(folder / f"{stem}.csv", csv_text(table, index=False))
-        write_file(folder / f"{stem}.png", figure_bytes(figure(), dpi=140))
+        for name, content in (
+            (f"{stem}.csv", csv_text(table, index=False).encode()),
+            (f"{stem}.png", figure_bytes(figure(), dpi=140)),
+        ):
+            with written(folder / name):
+                sums.write(folder / name, content)
+            say(f"wrote {folder / name}")
 
 
 def listing(rows: Sequence[Mapping[str, object]], kind: Listing) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import sums
 from ..errors import SimulationError
 from ..sensitivity.results import StudyResult
 from ..sensitivity.run import run_study, run_to_width
 from ..sensitivity.study import SensitivityStudy
-from .output import say
+from .output import say, written
 from .running import run_long
 from .verb import verb
 
@@ -77,7 +78,8 @@ def sensitivity(
             beside[word] = run_long(again, f"rows of {word}", folder=output / word, dask=dask)
         except SimulationError as error:
             say(f"note: {word} is left out: {error}")
-    page = write_sensitivity([(result, beside)], output / "report.html")
+    with written(output):
+        page = sums.know(write_sensitivity([(result, beside)], output / "report.html"))
     print("\n".join(leading(result)))
     for note in result.notes:
         print(f"note: {note}")

@@ -210,16 +210,16 @@ def simulate(
 
 
 @verb(examples=("il2model demo", "il2model demo -o results/demo"))
-def demo(*, output: Path = Path("results/demo")) -> None:
+def demo(*, overwrite: bool = False, output: Path = Path("results/demo")) -> None:
     """Simulate the arms of IMODALS and MIROCALS: data (NetCDF, CSV), figures and a page.
 
     Parameters
     ----------
     output : DIR
-        Made if missing.
+        Made if missing; a demo of the same model is replaced.
     """
     from ..report.demo import write_demo
 
     with written(output):
-        page = write_demo(output, say)
+        page = write_demo(output, say, overwrite=overwrite)
     print(f"Open {page}")

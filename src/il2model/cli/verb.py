@@ -37,7 +37,7 @@ _GROUPS: Mapping[str, str] = {
     "Dosing": "regimen amount days every cycles start route duration records cut off_riluzole",
     "Patients": "cohort design eligibility size patients pool adherence dropout",
     "Model": "parameters set base draws ranges",
-    "Run": "until seed replicates resume workers dask policy",
+    "Run": "until seed replicates resume overwrite workers dask policy",
     "Solver": "engine precision rtol atol max_steps h_first h_min h_max growth_limit",
     "Output": "at observables summary format output plot",
 }
@@ -59,7 +59,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "seed": ("N", "Of every random number; the same seed gives the same result."),
     "workers": ("N", "Threads or processes of this machine; all by default. The result does not depend on it."),
     "dask": ("ADDRESS", "Of a Dask scheduler: run there."),
-    "resume": ("", "Go on with what the folder holds; --no-resume refuses a folder that holds results."),
+    "resume": ("", "Go on with what the folder holds; --no-resume refuses one that holds results."),
+    "overwrite": ("", "Remove first what the program wrote into the folder; your own files in it stay."),
     "folder": ("DIR", ""),
 }
 Body = Callable[..., int | None]

@@ -22,7 +22,7 @@ from ..parameters import Distribution, ParameterSet, load_parameters
 from ..simulation.schedule import build_schedule
 from ..solver.kernel import builtin_kernel
 from ..solver.problem import ADD
-from ..store import unwritten, write_atomic
+from ..store import WAY_OUT, unwritten, write_atomic
 from ..units import factor
 from .sbml import to_sbml
 
@@ -64,17 +64,21 @@ def to_petab(values: ParameterSet | None = None) -> dict[str, str]:
     return files | {"README.md": _readme(chosen, left, free, values)}
 
 
-def write_petab(folder: Path, values: ParameterSet | None = None) -> Path:
+def write_petab(folder: Path, values: ParameterSet | None = None, *, overwrite: bool = False) -> Path:
     """Write the problem into a folder; return its problem.yaml.
 
     Raises
     ------
     InputError
-        If the folder cannot be written.
+        If the folder cannot be written, or holds a problem already and is not to be overwritten.
     """
+    texts = to_petab(values)
+    there = [name for name in texts if (folder / name).exists()]
+    if there and not overwrite:
+        raise InputError(f"{folder} holds {there[0]} already; {WAY_OUT}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in to_petab(values).items():
+        for name, text in texts.items():
             write_atomic(folder / name, text)
     except OSError as error:
         raise unwritten(folder, error) from None

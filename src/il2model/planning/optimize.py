@@ -47,6 +47,7 @@ def optimize(
     parameters: ParameterSet | None = None,
     folder: str | Path | None = None,
     resume: bool = True,
+    overwrite: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -74,6 +75,8 @@ def optimize(
         What was found of each regimen is stored there, and is not simulated again; a longer search goes on from it.
     resume : bool
         False refuses a folder that holds regimens.
+    overwrite : bool
+        What the package wrote into the folder is removed, and the run begins anew; other files stay.
     workers : int, optional
         Threads that simulate; all processors by default.
     executor : optional
@@ -91,7 +94,9 @@ def optimize(
     ------
     InputError, UnknownNameError
     """
-    options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
+    options = RunOptions(
+        folder=folder, resume=resume, overwrite=overwrite, workers=workers, executor=executor, progress=progress
+    )
     if objective not in CONTRASTS:
         raise unknown_name("objective", objective, CONTRASTS)
     bounds, most, end = _bounds(limits or {}), _most(injections_per_year), _end(until)
@@ -107,7 +112,9 @@ def optimize(
         "draws": draws,
         "seed": seed,
     }
-    store = BlockStore(options.folder, job_of("optimize", values) | asked, resume=options.resume)
+    store = BlockStore(
+        options.folder, job_of("optimize", values) | asked, resume=options.resume, overwrite=options.overwrite
+    )
     judge = Judge(
         store=store,
         options=options,

@@ -48,6 +48,7 @@ def power_study(
     pool: int | None = None,
     folder: str | Path | None = None,
     resume: bool = True,
+    overwrite: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -78,6 +79,8 @@ def power_study(
         Trials are stored there block by block, and what it holds of this study is not run again.
     resume : bool
         False refuses a folder that holds trials.
+    overwrite : bool
+        What the package wrote into the folder is removed, and the run begins anew; other files stay.
     workers : int, optional
         Threads that simulate the virtual patients; all processors by default.
     executor : optional
@@ -96,7 +99,9 @@ def power_study(
     ------
     InputError, UnknownNameError
     """
-    options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
+    options = RunOptions(
+        folder=folder, resume=resume, overwrite=overwrite, workers=workers, executor=executor, progress=progress
+    )
     replicates = to_whole(replicates, "replicates", 1, 100_000)
     asked = Question.of(
         "power",

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import sums
 from ..errors import InputError, intact
 from ..manifest import Manifest
 from ..plain import plain, restored
@@ -219,7 +220,9 @@ class Search(Planned):
 def _loaded(folder: Path, verb: str) -> tuple[pd.DataFrame, Manifest]:
     import pandas as pd
 
-    block = BlockStore.opened(folder, verb).get("table")
+    store = BlockStore.opened(folder, verb)
+    sums.check(folder)
+    block = {name: store.get(name) for name in store.names()}.get("table")
     if block is None:
         raise InputError(f"The run of {verb} in {folder} is not finished; run it again and it goes on.")
     columns = {c: block[c].astype(object) if block[c].dtype.kind == "U" else block[c] for c in block.meta["columns"]}
@@ -238,4 +241,4 @@ def _known(folder: str | Path, manifest: Manifest, part: str, names: tuple[str, 
 
 def _json(path: Path) -> Manifest:
     with intact(path, _AGAIN):
-        return dict(json.loads(path.read_text(encoding="utf8")))
+        return dict(json.loads(sums.read(path)))

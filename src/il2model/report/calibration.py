@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .. import sums
 from .._version import __version__
 from ..calibration.sampled import LEAST
 from ..endpoints import STAGES
@@ -61,6 +62,7 @@ def write_report(folder: Path | Sequence[Path], page: Path, say: Callable[[str],
     for stage in shared if len(folders) == 2 else stages[0]:
         say(f"drawing {stage}")
         for f in folders:
+            sums.check(f / stage)
             Fit(f, stage).posterior  # noqa: B018  tables of a fit that cannot be read are no report
         with intact(f"A table of {first / stage}", _AGAIN):
             parts.append(_stage(Fit(first, stage), Fit(folders[1], stage) if len(folders) == 2 else None))

@@ -13,11 +13,13 @@ from ..api import simulate
 from ..endpoints.kinds import Course
 from ..endpoints.panels import DISEASE, FIRST_DAYS, IMMUNE
 from ..endpoints.registry import ENDPOINTS
+from ..parameters import load_parameters
 from ..plotting.figure import figure_bytes
 from ..plotting.panels import Curve, Line, panels
 from ..simulation.solution import Solution
+from ..solver.kernel import builtin_kernel
 from ..spreadsheet import csv_text
-from ..store import write_atomic, write_json
+from ..store import BlockStore
 from ..trials.trial import Trial
 from .embed import embedded
 
@@ -83,19 +85,23 @@ def _printed(text: str, value: float) -> str:
     return shown[1:] if float(shown.split()[0]) == 0 and shown[0] in "+-" else shown
 
 
-def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None) -> Path:
+def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None, *, overwrite: bool = False) -> Path:
     """Write data (NetCDF, CSV), figures (PNG) and a page (HTML) to `folder`; return the page.
 
     Parameters
     ----------
     folder : path
-        Made if missing; files of the same name are replaced.
+        Made if missing; a demo of this model is replaced, what another run left there is not.
     progress : callable
         Gets a sentence before each part.
+    overwrite : bool
+        What the package wrote into the folder is removed first; other files stay.
     """
     from jinja2 import Environment, PackageLoader, select_autoescape
 
-    folder.mkdir(parents=True, exist_ok=True)
+    model, parameters = builtin_kernel().blueprint.fingerprint, load_parameters().fingerprint()
+    key = {"verb": "demo", "model": model, "parameters": parameters}
+    store = BlockStore(folder, key, overwrite=overwrite)
     arms: dict[str, dict[str, Solution]] = {}
     trials = {name: Trial.load(name) for name in TRIALS}
     for trial, published in trials.items():
@@ -103,9 +109,9 @@ def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None
         arms[trial] = run_trial_arms(published)
         for label, solution in arms[trial].items():
             stem = f"{trial}-{label.replace(' ', '').lower()}"
-            write_atomic(folder / f"{stem}.nc", bytes(solution.to_xarray().to_netcdf(engine="scipy")))
+            store.write(f"{stem}.nc", bytes(solution.to_xarray().to_netcdf(engine="scipy")))
             table = csv_text(solution.to_dataframe([*IMMUNE, *DISEASE]), digits="%.8g")
-            write_atomic(folder / f"{stem}.csv", table)
+            store.write(f"{stem}.csv", table)
     some = list(arms[TRIALS[-1]].values())[-1]
     note = "one typical patient per arm, not a cohort" + ("" if some.calibrated else "; uncalibrated parameters")
     figures = []
@@ -115,7 +121,7 @@ def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None
         title = title.format(trial=trials[trial].name, cycles=plan.cycles)
         doses = [d.time for d in plan.given]
         figure = panels(_curves(arms[trial], ids), doses=doses, title=title, note=note, zoom=zoom)
-        write_atomic(folder / f"{stem}.png", figure_bytes(figure, dpi=150))
+        store.write(f"{stem}.png", figure_bytes(figure, dpi=150))
         names = ", ".join(arms[trial][next(iter(arms[trial]))].items[i].name for i in ids)
         figures.append({"title": title, "file": stem, "data": embedded(figure), "alt": f"{title}. Panels: {names}."})
     page = folder / "index.html"
@@ -129,7 +135,7 @@ def write_demo(folder: Path, progress: Callable[[str], None] = lambda text: None
         regimens=[(t.name, label, str(plan)) for t in trials.values() for label, plan in t.arms.items()],
         manifest=json.dumps(dict(some.manifest), indent=1),
     )
-    write_atomic(page, html)
-    write_json(folder / "manifest.json", dict(some.manifest))
+    store.write(page.name, html)
+    store.write("manifest.json", dict(some.manifest))
     progress(f"wrote {len(list(folder.iterdir()))} files to {folder}")
     return page

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import sums
 from .._version import __version__
 from ..plotting.figure import figure_bytes
 from ..spreadsheet import csv_text
-from ..store import write_atomic, write_json
 from ..trials.result import TrialResult
 from .calibration import short
 from .embed import embedded
@@ -24,7 +24,7 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     frame = result.summary()
     table = frame.drop(columns=[c for c in ("sentence", "mean") if c in frame])
-    write_atomic(folder / "summary.csv", csv_text(table))
+    sums.write(folder / "summary.csv", csv_text(table).encode())
     data = xr.Dataset(
         {
             "value": (("replicate", "name"), result.table),
@@ -34,9 +34,9 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
         coords={"day": result.days},
         attrs={"names": json.dumps(result.names), "arms": json.dumps([a.name for a in result.design.arms])},
     )
-    write_atomic(folder / "replicates.nc", data.to_netcdf(engine="scipy"))
+    sums.write(folder / "replicates.nc", bytes(data.to_netcdf(engine="scipy")))
     figure = result.plot()
-    write_atomic(folder / "trial.png", figure_bytes(figure, dpi=140))
+    sums.write(folder / "trial.png", figure_bytes(figure, dpi=140))
     environment = Environment(loader=PackageLoader("il2model.report"), autoescape=select_autoescape())
     environment.filters["short"] = short
     power, error = result.power()
@@ -67,5 +67,5 @@ def write_trial(result: TrialResult, folder: Path) -> Path:
         notes=result.notes,
         manifest=json.dumps(dict(result.manifest), indent=1),
     )
-    write_json(folder / "manifest.json", dict(result.manifest))
-    return write_atomic(folder / "index.html", html)
+    sums.write(folder / "manifest.json", (json.dumps(dict(result.manifest), indent=1) + "\n").encode())
+    return sums.write(folder / "index.html", html.encode(errors="replace"))

@@ -63,9 +63,11 @@ def blocks(study: SensitivityStudy) -> Iterator[Block]:
         yield Block(k, slice(first, min(first + size, rows)))
 
 
-def open_store(study: SensitivityStudy, folder: str | Path | None, *, resume: bool = True) -> BlockStore:
+def open_store(
+    study: SensitivityStudy, folder: str | Path | None, *, resume: bool = True, overwrite: bool = False
+) -> BlockStore:
     """Return the store of a study; its key leaves n out, so that a larger design goes on from a smaller one."""
-    return BlockStore(folder, study.key, resume=resume)
+    return BlockStore(folder, study.key, resume=resume, overwrite=overwrite)
 
 
 def stored_rows(store: BlockStore, block: Block, X: Floats) -> tuple[Rows, Floats] | None:

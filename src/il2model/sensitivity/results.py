@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import sums
 from ..errors import InputError, intact, unknown_name
 from ..notebook import table
 from ..values import same_fields
@@ -80,11 +82,12 @@ class StudyResult(Estimated):
         paths = folder / "manifest.json", folder / "indices.nc"
         if not all(path.exists() for path in paths):
             raise InputError(f"The study in {folder} is not finished; go on with resume.")
+        sums.check(folder)
         with intact(paths[0]):
-            record = dict(json.loads(paths[0].read_text(encoding="utf8")))
+            record = dict(json.loads(sums.read(paths[0])))
             notes = tuple(str(note) for note in record.pop("notes"))
         with intact(paths[1]):
-            with xr.open_dataset(paths[1], engine="scipy") as stored:
+            with xr.open_dataset(io.BytesIO(sums.read(paths[1])), engine="scipy") as stored:
                 indices = {str(k): np.asarray(v.values) for k, v in stored.data_vars.items()}
             indices.pop("variance")
             masked = np.asarray(indices.pop("masked"), bool)

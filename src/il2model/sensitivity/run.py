@@ -35,6 +35,7 @@ def run_study(
     policy: str = "refuse",
     folder: str | Path | None = None,
     resume: bool = True,
+    overwrite: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -51,6 +52,8 @@ def run_study(
         Results are written there block by block, and what it holds of this study is not run again.
     resume : bool
         False refuses a folder that holds results.
+    overwrite : bool
+        What the package wrote into the folder is removed, and the run begins anew; other files stay.
     workers : int, optional
         Threads; all processors by default.
     executor : Executor, optional
@@ -70,13 +73,15 @@ def run_study(
     SimulationError
         If rows failed and the policy is to refuse.
     """
-    options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
+    options = RunOptions(
+        folder=folder, resume=resume, overwrite=overwrite, workers=workers, executor=executor, progress=progress
+    )
     check_policy(study.how, policy, tuple(METHODS.values()))
     for note in study.notes:
         warn_incomplete(note)
     check_memory(study, options)
     begin = time.perf_counter()
-    store = open_store(study, options.folder, resume=resume)
+    store = open_store(study, options.folder, resume=resume, overwrite=overwrite)
     store.write("study.json", {**study.describe(), "key": dict(study.key), "arguments": study.arguments})
     start = time.perf_counter()
     rows, run = _collect(study, store, options)
@@ -119,6 +124,7 @@ def run_to_width(
     policy: str = "refuse",
     folder: str | Path | None = None,
     resume: bool = True,
+    overwrite: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -136,7 +142,7 @@ def run_to_width(
         Between 0 and 1.
     most : int
         Largest n.
-    policy, folder, resume, workers, executor, progress
+    policy, folder, resume, overwrite, workers, executor, progress
         As in `run_study`.
 
     Raises
@@ -151,13 +157,20 @@ def run_to_width(
         raise InputError(f"The width is {width}; it must lie between 0 and 1.")
     while True:
         result = run_study(
-            study, policy=policy, folder=folder, resume=resume, workers=workers, executor=executor, progress=progress
+            study,
+            policy=policy,
+            folder=folder,
+            resume=resume,
+            overwrite=overwrite,
+            workers=workers,
+            executor=executor,
+            progress=progress,
         )
         half = result.main()[2]
         open_ = np.zeros(0) if half is None else half[:, ~result.masked]  # nothing makes an output vary that does not
         if not (open_ > width).any() or study.n >= most:
             return result
-        study, resume = study.replace(n=2 * study.n), True
+        study, resume, overwrite = study.replace(n=2 * study.n), True, False
 
 
 class _Clock:

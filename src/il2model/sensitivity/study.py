@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import sums
 from ..errors import InputError, intact, unknown_name
 from ..notebook import table
 from ..parameters import ParameterSet
@@ -205,7 +206,7 @@ class SensitivityStudy(Question):
         if not path.exists():
             raise InputError(f"{folder} holds no study: study.json is missing.")
         with intact(path):
-            stored = json.loads(path.read_text(encoding="utf8"))
+            stored = json.loads(sums.read(path))
             arguments, key = restored(dict(stored["arguments"])), stored["key"]
             study = cls(**arguments, base=base, model=model)
         if json.loads(json.dumps(study.key)) != key:

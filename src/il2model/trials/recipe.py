@@ -178,7 +178,7 @@ class Question:
         """Return the store of the run; `facts` are what it depends on besides."""
         job = job_of(self.verb, self.values)
         key = {**job, **self.facts, **(facts or {}), "design": design_key(self.design)}
-        return BlockStore(self.options.folder, key, resume=self.options.resume)
+        return BlockStore(self.options.folder, key, resume=self.options.resume, overwrite=self.options.overwrite)
 
     def recipes(self, enrich: tuple[float, float] | None) -> list[PoolRecipe]:
         """Return the recipe of each parameter draw; its patients are its own: the pool's seed goes with the draw."""

@@ -37,6 +37,7 @@ def run_trial(
     hazard_ratio: float | None = None,
     folder: str | Path | None = None,
     resume: bool = True,
+    overwrite: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -61,6 +62,8 @@ def run_trial(
         Replicates are stored there block by block, and what it holds of this trial is not run again.
     resume : bool
         False refuses a folder that holds replicates.
+    overwrite : bool
+        What the package wrote into the folder is removed, and the run begins anew; other files stay.
     workers : int, optional
         Threads that simulate the virtual patients; all processors by default.
     executor : optional
@@ -77,7 +80,9 @@ def run_trial(
     ------
     InputError, UnknownNameError, SimulationError
     """
-    options = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
+    options = RunOptions(
+        folder=folder, resume=resume, overwrite=overwrite, workers=workers, executor=executor, progress=progress
+    )
     replicates = to_whole(replicates, "replicates", 1, 1_000_000)
     asked = Question.of(
         "trial",

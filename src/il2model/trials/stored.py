@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import sums
 from ..errors import InputError, intact
 from ..manifest import Manifest
 from ..plain import restored
@@ -69,8 +70,9 @@ def loaded(folder: Path) -> dict[str, Any]:
     paths = folder / "manifest.json", folder / "design.json"
     if not all(path.exists() for path in paths):
         raise InputError(f"The trial in {folder} is not finished; run_trial goes on with it.")
+    sums.check(folder)
     with intact(" or ".join(map(str, paths)), "run_trial writes them again"):
-        record, kept = (json.loads(path.read_text(encoding="utf8")) for path in paths)
+        record, kept = (json.loads(sums.read(path)) for path in paths)
         design = restored(kept)
         if not isinstance(design, TrialDesign):
             raise TypeError("no design")
