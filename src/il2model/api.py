@@ -163,11 +163,10 @@ def simulate(
         folders = [None if folder is None else Path(folder) / str(i) for i in range(len(regimen))]
         with told_once():
             return [simulate(r, folder=place, **keywords) for r, place in zip(regimen, folders, strict=True)]
-    of_cohort = {"summary": summary, "folder": folder, "resume": resume, "overwrite": overwrite}
     asked.check_kinds(summary, cancel)
-    asked.refuse_idle(
-        cohort, draws, seed, **of_cohort, workers=workers, executor=executor, progress=progress, cancel=cancel
-    )
+    where: asked.Where = {"folder": folder, "resume": resume, "overwrite": overwrite, "workers": workers}
+    where |= {"executor": executor, "progress": progress}
+    asked.refuse_idle(cohort, draws, seed, summary=summary, **where, cancel=cancel)
     kernel = asked.kernel_for(model, cohort)
     plan = asked.plan_of(regimen, kernel)
     end = asked.end_of(until, plan, save if regimen is None else None)
@@ -187,10 +186,7 @@ def simulate(
     if cohort is not None:
         from .runs import RunOptions
 
-        how = RunOptions(
-            folder=folder, resume=resume, overwrite=overwrite, workers=workers, executor=executor, progress=progress
-        )
-        solution = request.cohort(cohort, how, summary, cancel)
+        solution = request.cohort(cohort, RunOptions(**where), summary, cancel)
     else:
         solution = request.patient() if draws is None else request.drawn(draws, seed)
     _report_failures(solution, raise_on_failure)

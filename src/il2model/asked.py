@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, cast
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from .trial_files import REFERENCE
 if TYPE_CHECKING:
     from .model.assembly import Model
     from .population.cohort import Cohort
+    from .runs import Executor, Progress
 
 #: One time or several, day or with a unit.
 Times: TypeAlias = "Sequence[float | str] | Floats | float | str | None"
@@ -150,6 +152,17 @@ def check_kinds(summary: object, cancel: object) -> None:
         raise InputError(f"summary is {summary!r}; it must be True or False.")
     if cancel is not None and not callable(cancel):
         raise InputError(f"cancel is {cancel!r}; it must be a function without arguments that says whether to stop.")
+
+
+class Where(TypedDict, total=False):
+    """Options of a long run (`RunOptions`)."""
+
+    folder: str | Path | None
+    resume: bool
+    overwrite: bool
+    workers: int | None
+    executor: Executor | None
+    progress: Progress | None
 
 
 def refuse_idle(cohort: Cohort | None, draws: int | None, seed: int, **of_cohort: object) -> None:

@@ -148,6 +148,24 @@ def _size(stage: str, effort: Effort, sampler: Sampler) -> int:
     return options.ensembles * (options.burn + options.steps)
 
 
+def _done(home: Path) -> bool:
+    return (home / "posterior.nc").exists() and not sums.missing(home)
+
+
+def _kept(stage: str, folder: Path, design: str, sampler: str, seed: int) -> Posterior:
+    """Return the stored fit of a stage; refuse that of another problem."""
+    home, stored = folder / stage, Posterior.load(stage, folder)
+    if stored.manifest.get("design_hash") != design:
+        raise InputError(f"{home} holds a fit of another model or other targets; {WAY_OUT}")
+    kept = stored.manifest.get("sampler")
+    method = kept.get("method", "emcee") if isinstance(kept, Mapping) else "emcee"
+    if (method, stored.manifest.get("seed")) != (sampler, seed):
+        theirs = f"{method} and seed {stored.manifest.get('seed')}"
+        raise InputError(f"{home} holds a fit by {theirs}, not by {sampler} and seed {seed}; {WAY_OUT}")
+    log.info("%s: the stored fit is kept", stage)
+    return stored
+
+
 def fit_stage(
     stage: str,
     folder: Path,
@@ -167,25 +185,15 @@ def fit_stage(
     """
     run = run if run is not None else RunOptions()
     home = folder / stage
-    if run.overwrite:
-        remove_results(home, *_FILES)
-    done = (home / "posterior.nc").exists() and not sums.missing(home)
-    if not run.resume and (done or any(home.glob("*/*.npz"))):
+    if not (run.resume or run.overwrite) and (_done(home) or any(home.glob("*/*.npz"))):
         raise InputError(f"{home} holds a fit already; resume it, {WAY_OUT}")
     pose = partial(Problem.pose, stage, size=effort.size, targets=targets, results=str(folder))
     problem = pose()
     design = design_hash(problem)
-    if done:
-        stored = Posterior.load(stage, folder)
-        if stored.manifest.get("design_hash") != design:
-            raise InputError(f"{home} holds a fit of another model or other targets; {WAY_OUT}")
-        kept = stored.manifest.get("sampler")
-        method = kept.get("method", "emcee") if isinstance(kept, Mapping) else "emcee"
-        if (method, stored.manifest.get("seed")) != (sampler, seed):
-            theirs = f"{method} and seed {stored.manifest.get('seed')}"
-            raise InputError(f"{home} holds a fit by {theirs}, not by {sampler} and seed {seed}; {WAY_OUT}")
-        log.info("%s: the stored fit is kept", stage)
-        return stored
+    if run.overwrite:
+        remove_results(home, *_FILES)
+    if _done(home):
+        return _kept(stage, folder, design, sampler, seed)
     seed = checked_seed(seed)
     log.info(
         "%s: %d targets, %d coordinates; %.1f %% of the prior refused",

@@ -112,9 +112,8 @@ def optimize(
         "draws": draws,
         "seed": seed,
     }
-    store = BlockStore(
-        options.folder, job_of("optimize", values) | asked, resume=options.resume, overwrite=options.overwrite
-    )
+    again = {"resume": options.resume, "overwrite": options.overwrite}
+    store = BlockStore(options.folder, job_of("optimize", values) | asked, **again)
     judge = Judge(
         store=store,
         options=options,

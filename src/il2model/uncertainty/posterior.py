@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import sums
 from ..errors import InputError, intact, unknown_name
 from ..notebook import table
 from ..parameters import load_parameters
@@ -200,6 +201,7 @@ class Posterior:
         if not path.exists():
             raise InputError(f"There is no stored fit {fit!r} ({path} is missing); run 'il2model calibrate {fit}'.")
         with intact(path, f"it holds no stored fit: run 'il2model calibrate {fit}' again"):
+            sums.read(path)
             loaded = cls(**read(path))
             if not loaded.beside:  # of an earlier version: the tables of the fit and of those it starts from
                 tables = sorted(path.parent.parent.glob("*/parameters.csv"))

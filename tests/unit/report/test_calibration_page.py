@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from il2model import sums
 from il2model.errors import InputError
 from il2model.report import calibration
 from il2model.report.calibration import read_table, short, write_report
@@ -34,9 +35,9 @@ def test_targets_and_parameters_stand_with_intervals_and_units(folder, read):
 def test_a_quick_run_is_said_and_names_are_escaped(folder, read):
     home = folder / "pk"
     manifest = json.loads((home / "manifest.json").read_text())
-    (home / "manifest.json").write_text(json.dumps(manifest | {"effort": "quick"}))
+    sums.write_json(home / "manifest.json", manifest | {"effort": "quick"})
     table = (home / "targets.csv").read_text()
-    (home / "targets.csv").write_text(table.replace("PK studies", "<b>PK & co</b>"))
+    sums.write(home / "targets.csv", table.replace("PK studies", "<b>PK & co</b>").encode())
     page = read(write_report(folder, folder / "r.html"))
     assert "A quick run." in page.text
     assert "<b>PK & co</b>" in page.text

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import il2model as il2
-from il2model import store
+from il2model import store, sums
 from il2model.cli.main import main
 from il2model.errors import InputError, StorageError, UnknownNameError
 from il2model.report.sensitivity import write_sensitivity
@@ -189,7 +189,7 @@ def test_a_study_comes_back_from_its_folder(tmp_path):
     with pytest.raises(InputError, match="missing"):
         StudyResult.load(tmp_path / "1")
     stored = json.loads((tmp_path / "0" / "study.json").read_text())
-    (tmp_path / "0" / "study.json").write_text(json.dumps(stored | {"key": {}}))
+    sums.write_json(tmp_path / "0" / "study.json", stored | {"key": {}})
     with pytest.raises(InputError, match="another model"):
         StudyResult.load(tmp_path / "0")
 
