@@ -186,7 +186,8 @@ class Posterior:
 
     def save(self, path: Path) -> None:
         """Write the draws to a NetCDF file, which `arviz.from_netcdf` opens."""
-        write_atomic(path, as_bytes(groups(vars(self))))
+        write = sums.write if Path(path).name in sums.listed(Path(path).parent) else write_atomic
+        write(Path(path), as_bytes(groups(vars(self))))
 
     @classmethod
     def load(cls, fit: str = "mirocals", folder: str | Path | None = None) -> Posterior:
