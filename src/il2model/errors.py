@@ -72,9 +72,11 @@ def told_once() -> Iterator[None]:
         _TOLD.reset(token)
 
 
-def unknown_name(what: str, given: str, allowed: Iterable[str], *, where: str = "") -> UnknownNameError:
+def unknown_name(what: str, given: object, allowed: Iterable[str], *, where: str = "") -> UnknownNameError:
     """Build the error for a name that is not in `allowed`; `where` says in which part of a file it stands."""
     names = list(allowed)
+    if not isinstance(given, str):
+        return UnknownNameError(f"{f'{where}: ' if where else ''}A {what} is named by a text, not by {given!r}.")
     near = get_close_matches(given, names, n=3, cutoff=0.5)
     if not near:
         near = [n for n in names if given.lower() in n.lower()][:3]

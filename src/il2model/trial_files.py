@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from os.path import exists, isfile
 from pathlib import Path
 from typing import Any
 
@@ -184,12 +185,14 @@ def read_trial(name: str | Path) -> TrialFile:
     InputError
         With file, table and row: a table or field that does not exist, or one that is missing.
     """
+    if not isinstance(name, str | Path):
+        raise unknown_name("trial", name, trial_names())
     text = str(name)
     path = Path(text) if text.endswith(".toml") else _folder() / f"{text}.toml"
-    if not path.is_file():
+    if not isfile(path):  # False too where the system takes no such name
         if text.endswith(".toml"):
             raise InputError(f"There is no file {text}.")
-        if Path(text).exists():
+        if exists(text):
             raise InputError(f"{text} is no trial file: the name of one ends in .toml.")
         raise unknown_name("trial", text, trial_names())
     stat = path.stat()

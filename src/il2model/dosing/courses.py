@@ -55,7 +55,7 @@ def daily_doses(
     day_of(every, "every")
     period = to_float(every, "day", what="every")  # not on the clock: a sum of many is
     n_days = whole(to_float(days, "day", what="days"), "days")
-    n_cycles = whole(cycles, "cycles")
+    n_cycles = whole(to_float(cycles, "1", what="cycles"), "cycles")
     begin = day_of(start, "start")
     if period <= 0:
         raise InputError(f"every is {period:g} day; it must be above zero.")
@@ -89,8 +89,8 @@ def named_plan(name: str) -> Plan:
     ------
     UnknownNameError
     """
-    places = _published(name)
-    if name not in places:
+    places = _published(name) if isinstance(name, str) else {}
+    if not isinstance(name, str) or name not in places:
         raise unknown_name("regimen", name, plan_names())
     return arm_plan(*places[name])
 

@@ -87,7 +87,8 @@ class Dose:
         object.__setattr__(self, "per_m2", bool(self.per_m2 or per_m2))
         object.__setattr__(self, "time", day_of(self.time, "the time of a dose"))
         object.__setattr__(self, "duration", day_of(self.duration, "the duration of a dose"))
-        object.__setattr__(self, "ii", day_of(self.ii, "ii") if self.ss else 0.0)
+        ii = day_of(self.ii, "ii")
+        object.__setattr__(self, "ii", ii if self.ss else 0.0)
         if self.time < 0:
             raise InputError(f"A dose at day {self.time:g} lies before t = 0.")
         if self.duration < 0:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..clock import day_of
 from ..errors import InputError
 from ..notebook import table
+from ..units import to_finite, to_whole
 from .canonical import endless, ordered, periods_of
 from .courses import Plan, daily_doses, named_plan, plan_names
 from .describe import runs_of, sentence
@@ -168,7 +169,9 @@ class Regimen:
 
     def skip(self, doses: Sequence[int]) -> Regimen:
         """Return the regimen without the doses of these numbers (0 is the first)."""
-        gone = set(doses)
+        if isinstance(doses, str) or not isinstance(doses, Iterable):
+            raise InputError(f"doses is {doses!r}; give a list of numbers, such as [0].")
+        gone = {to_whole(i, "the number of a dose", 0, 2**31) for i in doses}
         bad = [i for i in gone if not 0 <= i < len(self.doses)]
         if bad:
             raise InputError(f"There is no dose number {bad[0]}; there are {len(self.doses)}, counted from 0.")
@@ -176,7 +179,8 @@ class Regimen:
 
     def reduce(self, factor: float, *, start: float | str = 0.0) -> Regimen:
         """Return the regimen with doses from `start` on multiplied by `factor`."""
-        if not 0 <= factor < math.inf:
+        factor = to_finite(factor, "The factor")
+        if factor < 0:
             raise InputError(f"The factor is {factor}; it must be zero or more.")
         begin = day_of(start, "start")
         changed = (replace(d, amount=d.amount * factor) if d.time >= begin else d for d in self.doses)

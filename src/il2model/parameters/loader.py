@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
+from os.path import isdir
 from pathlib import Path
 
 from ..errors import InputError, unknown_name
@@ -86,10 +87,12 @@ def load_parameters(name: str | None = None, *, folder: str | Path | None = None
     InputError
         If the name is unknown or a record is malformed.
     """
-    if name not in (None, "prior"):
+    if not isinstance(name, str | None) or name not in (None, "prior"):
         raise InputError(f"There is no parameter set {name!r}; give 'prior' for the start values, or nothing.")
+    if not isinstance(folder, str | Path | None):
+        raise InputError(f"folder is {folder!r}; it must be the path of a folder.")
     path = Path(folder) if folder is not None else data_dir("parameters")
-    if not path.is_dir():
+    if not isdir(path):
         raise InputError(f"{path} is not a folder of parameter records.")
     records = read_records(path)
     if name == "prior":

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from ..errors import unknown_name
+from ..errors import InputError, unknown_name
 from ..notebook import table
 from ..units import factor
 from .record import Parameter
@@ -92,6 +92,8 @@ class ParameterSet(Mapping[str, float]):
             For a name that does not exist, a unit that does not fit, or a value
             that is not finite or outside its bounds.
         """
+        if changes is not None and not isinstance(changes, Mapping):
+            raise InputError(f"The changes are {changes!r}; give a mapping of id to number, or il2_clearance=300.")
         new = dict(self.values_)
         for id, value in {**(changes or {}), **more}.items():
             new[id] = self.record(id).check(value)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import memory
-from ..errors import unknown_name
+from ..errors import InputError, unknown_name
 from ..notebook import table
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel
@@ -140,10 +140,12 @@ class Cohort:
         UnknownNameError
             If the design does not exist.
         """
-        if design not in DESIGNS:
+        if not isinstance(design, str) or design not in DESIGNS:
             raise unknown_name("design", design, DESIGNS)
         n, seed, first = to_whole(n, "n", 1, 10_000_000), checked_seed(seed), checked_seed(first, "first subject")
         values = parameters if parameters is not None else load_parameters()
+        if not isinstance(values, ParameterSet):
+            raise InputError(f"parameters is {values!r}; it must be a ParameterSet, such as load_parameters().")
         kernel = kernel if kernel is not None else builtin_kernel()
         sampler = Sampler(kernel, values)
         size = memory.courses(n, 2, len(sampler.ids) + len(LABELS))

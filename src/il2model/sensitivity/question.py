@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -29,6 +29,10 @@ PATIENTS = 128
 RTOL = 1e-4
 
 
+def _listed(given: object) -> list[object]:
+    return list(given) if isinstance(given, Iterable) else [given]
+
+
 def _regimen(given: str | Regimen) -> Regimen:
     return Regimen.named(given) if isinstance(given, str) else given
 
@@ -50,6 +54,7 @@ class Question:
     model: Model | None = None
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         put = object.__setattr__  # sequences become tuples, so that equal questions are equal
         put(self, "outputs", (self.outputs,) if isinstance(self.outputs, str) else tuple(self.outputs))
         put(self, "times", tuple(sorted({day_of(t, "a time") for t in self.times})))
@@ -72,6 +77,18 @@ class Question:
         if self.model is not None and self.compares:
             raise InputError("Differences between arms need the built-in model: it alone has a population.")
         _ = self.inputs, self.columns
+
+    def _check_kinds(self) -> None:
+        """Refuse what is no name, list or set of parameters."""
+        for name in ("outputs", "parameters", "times"):
+            given = getattr(self, name)
+            names = name == "times" or isinstance(given, str | None) or all(isinstance(x, str) for x in _listed(given))
+            if (name == "outputs" and given is None) or isinstance(given, bytes) or not names:
+                raise InputError(f"{name} is {given!r}; a list of names is needed, such as ['treg_percent'].")
+            if name == "times" and not isinstance(given, Iterable):
+                raise InputError(f"times is {given!r}; a list of days is needed, such as [7, 28].")
+        if self.base is not None and not isinstance(self.base, ParameterSet):
+            raise InputError(f"base is {self.base!r}; it must be a ParameterSet, such as load_parameters('prior').")
 
     def __getstate__(self) -> dict[str, object]:
         """Travel to a worker without what can be computed there."""

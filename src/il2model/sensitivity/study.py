@@ -85,7 +85,7 @@ class SensitivityStudy(Question):
     second_order: bool = False
 
     def __post_init__(self) -> None:
-        if self.ranges not in RANGES:
+        if not isinstance(self.ranges, str) or self.ranges not in RANGES:
             raise unknown_name("kind of ranges", self.ranges, RANGES)
         if self.ranges == "posterior" and self.how.needs.independent:
             given = ", ".join(sorted(m.name for m in METHODS.values() if not m.needs.independent))

@@ -82,7 +82,7 @@ class SolverOptions:
 
     def __post_init__(self) -> None:
         for name in ("rtol", "atol", "h_first", "h_min", "h_max", "growth_limit"):
-            if getattr(self, name) is not None:
+            if name != "atol" or self.atol is not None:
                 object.__setattr__(self, name, to_float(getattr(self, name), "1", what=name))
         object.__setattr__(self, "max_steps", to_whole(self.max_steps, "max_steps", 1, _MOST_STEPS))
         if not 1e-13 <= self.rtol <= 0.1:

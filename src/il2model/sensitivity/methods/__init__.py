@@ -31,7 +31,7 @@ def method_named(name: str) -> Method:
     """
     try:
         return METHODS[name]
-    except KeyError:
+    except (KeyError, TypeError):  # not there, or no text
         raise unknown_name("method", name, METHODS) from None
 
 
