@@ -47,10 +47,10 @@ def test_an_evidence_that_few_draws_carry_is_a_dash(folder, read):
     details = json.loads((folder / "pk" / "diagnostics.json").read_text())
     details |= {"sampler": "importance", "effective_draws": 99.0, "pareto_k": 0.61, "rounds": 7}
     details |= {"evidence": {"log": -1234.5, "error": 0.4, "method": "importance"}}
-    (folder / "pk" / "diagnostics.json").write_text(json.dumps(details))
+    sums.write_json(folder / "pk" / "diagnostics.json", details)
     page = read(write_report(folder, folder / "r.html"))
     assert "-1234" not in page.text and "fewer than 100 effective draws carry it" in page.text
-    (folder / "pk" / "diagnostics.json").write_text(json.dumps(details | {"effective_draws": 101.0}))
+    sums.write_json(folder / "pk" / "diagnostics.json", details | {"effective_draws": 101.0})
     page = read(write_report(folder, folder / "r.html"))
     assert "-1234.50 ± 0.40" in page.text and "Pareto k 0.61" in page.text
 
@@ -65,7 +65,7 @@ def test_the_structures_that_ship_tell_no_evidence_of_ten_draws():
 
 def test_an_unconverged_sampler_is_said_first(folder, read):
     details = json.loads((folder / "pk" / "diagnostics.json").read_text())
-    (folder / "pk" / "diagnostics.json").write_text(json.dumps(details | {"converged": False}))
+    sums.write_json(folder / "pk" / "diagnostics.json", details | {"converged": False})
     page = read(write_report(folder, folder / "r.html"))
     assert "the sampler has not converged in pk" in page.text and "NOT converged" in page.text
 
