@@ -1,16 +1,18 @@
 """Examine a finished calibration: structures, checks, calibration of the sampler.
 
-    python calibration/examine.py FOLDER [structures] [checks] [foretold] [sampler | sampler-full]
+    python calibration/examine.py FOLDER [structures] [checks] [foretold] [sampler | sampler-model]
 
 Writes FOLDER/structures-*.csv (evidence of structural alternatives), checks.json (every draw, and trials of the
 published size), leave-one-out.csv and foretold.csv (each number from all others), predictive.json and influence.csv,
-and calibration_of_sampler.json (200 synthetic trials a stage, of a quadratic emulator of the reduced
-cohort; sampler-full takes the cohort itself, an hour). All by default; half an hour on two cores.
+and calibration_of_sampler.json (200 synthetic trials a stage: of the model itself in pk and mirocals,
+which sampler-model takes alone; of a quadratic emulator of a reduced cohort in imodals and progression, whose trials
+would take hours to sample). All by default.
 """
 
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from il2model.calibration.averages import structure_rows
@@ -18,11 +20,12 @@ from il2model.calibration.checks import check_fit
 from il2model.calibration.evidence import compare
 from il2model.calibration.foretold import write_foretold
 from il2model.calibration.problem import Problem
-from il2model.calibration.self_test import calibration_of_sampler
+from il2model.calibration.self_test import BY_BANK, calibration_of_sampler
 from il2model.calibration.structures import BY_STAGE, yardsticks
 from il2model.calibration.tables import write_table
 from il2model.endpoints import STAGES
 from il2model.runs import shown
+from il2model.store import write_json
 
 
 def say(text: str) -> None:
@@ -55,25 +58,29 @@ def foretold(folder: Path) -> None:
         write_foretold(folder, stages, progress=progress)
 
 
-def sampler(folder: Path, n: int = 200, *, emulate: bool = True) -> None:
-    """Calibrate the sampler by simulation, by default on a quadratic emulator of the reduced cohort."""
-    found = {}
-    for stage in STAGES:
+def sampler(folder: Path, stages: Sequence[str] = STAGES, n: int = 200) -> None:
+    """Calibrate the sampler by simulation: the model itself where a bank carries it, else an emulator."""
+    place = folder / "calibration_of_sampler.json"
+    found = json.loads(place.read_text()) if place.exists() else {}
+    for stage in stages:
         start = time.perf_counter()
-        found[stage] = calibration_of_sampler(stage, n, results=folder, emulate=emulate)
+        with shown(f"synthetic trials of {stage}") as progress:
+            found[stage] = calibration_of_sampler(
+                stage, n, results=folder, emulate=stage not in BY_BANK, progress=progress
+            )
         found[stage]["wall_seconds"] = round(time.perf_counter() - start)
         say(f"{stage}: smallest p of {len(found[stage]['p'])}, corrected: {found[stage]['p_all']:.3f}")
         for target, share in found[stage]["explained"].items():
             say(f"  the emulator explains {100 * share:.0f} % of the variance of {target}")
-        (folder / "calibration_of_sampler.json").write_text(json.dumps(found, indent=1) + "\n")
+        write_json(place, found)
 
 
 def main() -> None:
     """Run what is asked for."""
     folder = Path(sys.argv[1])
     for part in sys.argv[2:] or ["foretold", "structures", "checks", "sampler"]:
-        if part == "sampler-full":  # the reduced cohort itself: an hour
-            sampler(folder, emulate=False)
+        if part == "sampler-model":
+            sampler(folder, BY_BANK)
         else:
             {"structures": structures, "checks": checks, "foretold": foretold, "sampler": sampler}[part](folder)
 

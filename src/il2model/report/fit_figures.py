@@ -9,7 +9,7 @@ import numpy as np
 from ..calibration.diagnostics import FALL
 from ..calibration.self_test import RANKED
 from ..plotting.forest import ForestRow, forest, histograms, profiles
-from ..plotting.posteriors import densities, influence_map, pairs
+from ..plotting.posteriors import densities, influence_map, pairs, rank_curves
 from .embed import embedded
 from .fits import Fit, Row, forest_row, groups, name_of, wants_log
 
@@ -109,19 +109,25 @@ def hazard_ratios(checks: Row) -> Row | None:
 
 
 def ranks(sampler: Row, words: Mapping[str, str]) -> list[Row]:
-    """Return a figure of rank histograms per stage."""
+    """Return a figure of the ranks of the truth per stage: curves, or histograms of an older examination."""
     from scipy.stats import binom
 
     figures = []
     for stage, found in sampler.items():
-        n = found["replicates"]
-        law = binom(n, 1 / 8)
-        figure = histograms(
-            found["histograms"],
-            title=f"{words[stage]}: rank of the truth in {n} synthetic trials, {RANKED} draws",
-            expected=n / 8,
-            band=(float(law.ppf(0.025)), float(law.ppf(0.975))),
-        )
-        alt = f"Rank histograms of {len(found['histograms'])} coordinates; smallest corrected p {found['p_all']:.2f}."
+        n, names = found["replicates"], found["histograms"]
+        if "ranks" in found:
+            curves = {name_of(i): r for i, r in found["ranks"].items()}
+            figure = rank_curves(curves, RANKED, np.array(found["band"]))
+            kind = f"Curves of {len(names)} coordinates; {len(found['outside'])} leave the band"
+        else:
+            law = binom(n, 1 / 8)
+            figure = histograms(
+                names,
+                title=f"{words[stage]}: rank of the truth in {n} synthetic trials, {RANKED} draws",
+                expected=n / 8,
+                band=(float(law.ppf(0.025)), float(law.ppf(0.975))),
+            )
+            kind = f"Rank histograms of {len(names)} coordinates"
+        alt = f"{kind}; smallest corrected p {found['p_all']:.2f}."
         figures.append({"data": embedded(figure, 150), "alt": alt, "stage": stage, "title": words[stage], **found})
     return figures

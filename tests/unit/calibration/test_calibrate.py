@@ -167,16 +167,3 @@ def test_known_parameters_are_recovered_from_simulated_summaries(stage):
     sd = np.sqrt(np.diag(best.covariance))
     inside = np.abs(best.z - truth)[p.steps :] < 3 * sd[p.steps :]
     assert inside.mean() > 0.9
-
-
-@pytest.mark.long
-def test_the_sampler_is_calibrated_on_synthetic_trials():
-    """Ranks of the truth are even: forty synthetic trials of the first stage, on its emulator."""
-    from il2model.calibration.self_test import RANKED, calibration_of_sampler
-
-    found = calibration_of_sampler("pk", 40, emulate=True, workers=2)
-    assert found["p_all"] > 0.001
-    assert min(found["explained"].values()) > 0.9
-    assert RANKED == 63
-    for counts in found["histograms"].values():
-        assert sum(counts) == 40
