@@ -124,8 +124,15 @@ def fits() -> dict:
             for s, f in tables
         ],
         "structures": [s for s in structures if s[1]],
+        "left_out": read_table(home / "leave-one-out.csv"),
+        "sampler": synthetic_trials(),
         "replicates": replicates(),
     }
+
+
+def synthetic_trials() -> dict:
+    path = data_dir("calibration") / "results" / "calibration_of_sampler.json"
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def replicates() -> list[dict]:
