@@ -37,6 +37,7 @@ _HOMES = {
     "UnknownNameError": "errors",
     "Visit": "trials.arm",
     "calibrate": "calibration.fit",
+    "check_trial": "calibration.predicted",
     "load_parameters": "parameters",
     "load_targets": "calibration.targets",
     "optimize": "planning.optimize",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from .api import sensitivities as sensitivities
     from .api import simulate as simulate
     from .calibration.fit import calibrate as calibrate
+    from .calibration.predicted import check_trial as check_trial
     from .calibration.targets import load_targets as load_targets
     from .dosing.regimen import Dose as Dose
     from .dosing.regimen import Regimen as Regimen

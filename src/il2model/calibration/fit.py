@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,34 +15,27 @@ from .. import sums
 from ..endpoints import STAGES
 from ..errors import InputError, unknown_name
 from ..manifest import peak_memory
+from ..parameters import Distribution, ParameterSet
 from ..runs import Executor, Progress, RunOptions, crew, log, one_thread
 from ..solver.problem import Floats
-from ..store import WAY_OUT, remove_results
+from ..store import remove_results
 from ..streams import checked_seed
-from ..trials.trial import Trial
 from ..uncertainty.posterior import Posterior
 from ..uncertainty.posterior_file import PRIOR
+from ..units import to_whole
+from .choices import Choices
 from .diagnostics import profiles
 from .joint import stagewise_draws
-from .problem import Problem, design_hash
+from .problem import Problem, Structure, design_hash
 from .sampled import Sampled, Task, by_emcee, by_importance, part
 from .sampling import EFFORTS, Effort, Sampler
+from .simulator import Size
+from .stored import FILES, check_new, done, kept
+from .structures import recalibrated
 from .summary import point_estimate, predictions, prior_points, summarise
 from .tables import diagnosed, parameter_rows, target_rows, write_table
 from .target import JOINT
-from .targets import Source
-
-#: What a stage of a version without a list of its files wrote.
-_FILES = (
-    "posterior.nc",
-    "manifest.json",
-    "timing.json",
-    "estimate.json",
-    "diagnostics.json",
-    "covariance.csv",
-    "parameters.csv",
-    "targets.csv",
-)
+from .targets import Source, is_source, several
 
 
 def calibrate(
@@ -52,7 +45,13 @@ def calibrate(
     quick: bool = False,
     seed: int = 1,
     targets: Source | Iterable[Source] | None = None,
+    parameters: ParameterSet | None = None,
+    fix: Mapping[str, float | str] | None = None,
+    only: Sequence[str] | None = None,
+    prior: Mapping[str, str | Distribution] | None = None,
+    structure: str | Structure | None = None,
     sampler: Sampler = "importance",
+    size: int | Size | None = None,
     joint: bool = False,
     resume: bool = True,
     overwrite: bool = False,
@@ -75,10 +74,24 @@ def calibrate(
     seed : int
     targets : path, name, Trial, or several of them, optional
         A folder of trial files of your own, a file, or the name of a trial; the trials that ship by default.
-        `[*Trial.names(), "mine.toml"]` adds one to them.
+        `[*Trial.names(), "mine.toml"]` adds one to them. A data frame with a row per target, or the tables of a
+        trial file as a mapping, work as well.
+    parameters : ParameterSet, optional
+        Values of what is not estimated, and the priors; the start values by default.
+    fix : {parameter: value}, optional
+        Held at the value instead of being estimated; a text may carry its unit.
+    only : sequence of str, optional
+        Estimate these parameters; every other keeps its value.
+    prior : {parameter: law}, optional
+        Such as "lognormal(0.3 L/min, 0.2)": another prior, 95 % of it within the bounds of the record. A parameter
+        that no stage estimates is estimated too.
+    structure : str or Structure, optional
+        A structural alternative by its name.
     sampler : {'importance', 'emcee'}
         Adaptive importance sampling, which also gives the evidence; or chains, an independent check that
         takes many times as long.
+    size : int or Size, optional
+        Virtual patients of the likelihood of the cohort stages.
     joint : bool
         Besides, fit all parameters to all targets as one problem, by importance sampling from the draws of the
         stages: its draws are not picked from those of an earlier stage. Without profiles.
@@ -108,18 +121,16 @@ def calibrate(
     run = RunOptions(
         folder=folder, resume=resume, overwrite=overwrite, workers=workers, executor=executor, progress=progress
     )
-    wanted = STAGES if stages == "all" else (stages,) if isinstance(stages, str) else tuple(stages)
-    for stage in wanted:
-        if stage not in STAGES:
-            raise unknown_name("stage", stage, (*STAGES, "all"))
-    effort, home = EFFORTS["quick" if quick else "full"], Path(folder)
-    order = [stage for stage in (*STAGES, JOINT) if stage in wanted or (joint and stage == JOINT)]
-    if sampler not in get_args(Sampler):
-        raise unknown_name("sampler", sampler, get_args(Sampler))
-    if joint and sampler != "importance":
-        raise InputError(f"The joint fit is sampled by importance, not by {sampler}; leave one of the two out.")
+    order = _order(stages, sampler, joint)
+    effort, home = _sized(EFFORTS["quick" if quick else "full"], size), Path(folder)
     sizes = {s: _size(s, effort, sampler) for s in order}
-    chosen = targets if targets is None or isinstance(targets, str | Path | Trial) else tuple(targets)
+    chosen = targets if targets is None or is_source(targets) else tuple(several(targets))
+    own = [s for s in order if s != JOINT] or list(STAGES)
+    choices = Choices.of(own, parameters, fix=fix, only=only, prior=prior, structure=structure)
+    if joint and choices.structure.trait.follow_up is not None:
+        raise InputError(f"The joint fit has no structure {choices.structure.name!r}; fit its stage alone.")
+    if not (resume or overwrite):
+        check_new(home, order)
     fits: dict[str, Posterior] = {}
     with crew(run) as crewed:
         for stage in order:
@@ -129,7 +140,18 @@ def calibrate(
                 run.tell(before + sizes[stage] * done // max(total, 1), sum(sizes.values()))
 
             mine = replace(crewed, progress=tell)
-            fits[stage] = fit_stage(stage, home, effort, seed=seed, targets=chosen, sampler=sampler, run=mine)
+            alternative = choices.structure_of(stage, first=stage == own[0])
+            fits[stage] = fit_stage(
+                stage,
+                home,
+                effort,
+                seed=seed,
+                targets=chosen,
+                structure=alternative,
+                parameters=parameters,
+                sampler=sampler,
+                run=mine,
+            )
             tell(sizes[stage], sizes[stage])
     return fits
 
@@ -148,22 +170,24 @@ def _size(stage: str, effort: Effort, sampler: Sampler) -> int:
     return options.ensembles * (options.burn + options.steps)
 
 
-def _done(home: Path) -> bool:
-    return (home / "posterior.nc").exists() and not sums.missing(home)
+def _order(stages: str | tuple[str, ...], sampler: Sampler, joint: bool) -> list[str]:
+    """Return what is fitted, in order."""
+    wanted = STAGES if stages == "all" else (stages,) if isinstance(stages, str) else tuple(stages)
+    for stage in wanted:
+        if stage not in STAGES:
+            raise unknown_name("stage", stage, (*STAGES, "all"))
+    if sampler not in get_args(Sampler):
+        raise unknown_name("sampler", sampler, get_args(Sampler))
+    if joint and sampler != "importance":
+        raise InputError(f"The joint fit is sampled by importance, not by {sampler}; leave one of the two out.")
+    return [stage for stage in (*STAGES, JOINT) if stage in wanted or (joint and stage == JOINT)]
 
 
-def _kept(stage: str, folder: Path, design: str, sampler: str, seed: int) -> Posterior:
-    """Return the stored fit of a stage; refuse that of another problem."""
-    home, stored = folder / stage, Posterior.load(stage, folder)
-    if stored.manifest.get("design_hash") != design:
-        raise InputError(f"{home} holds a fit of another model or other targets; {WAY_OUT}")
-    kept = stored.manifest.get("sampler")
-    method = kept.get("method", "emcee") if isinstance(kept, Mapping) else "emcee"
-    if (method, stored.manifest.get("seed")) != (sampler, seed):
-        theirs = f"{method} and seed {stored.manifest.get('seed')}"
-        raise InputError(f"{home} holds a fit by {theirs}, not by {sampler} and seed {seed}; {WAY_OUT}")
-    log.info("%s: the stored fit is kept", stage)
-    return stored
+def _sized(effort: Effort, size: int | Size | None) -> Effort:
+    if size is None:
+        return effort
+    patients = size if isinstance(size, Size) else replace(effort.size, patients=to_whole(size, "size", 8, 65536))
+    return replace(effort, size=patients)
 
 
 def fit_stage(
@@ -173,6 +197,8 @@ def fit_stage(
     *,
     seed: int = 1,
     targets: Source | Iterable[Source] | None = None,
+    structure: Structure | None = None,
+    parameters: ParameterSet | None = None,
     sampler: Sampler = "importance",
     run: RunOptions | None = None,
 ) -> Posterior:
@@ -185,23 +211,21 @@ def fit_stage(
     """
     run = run if run is not None else RunOptions()
     home = folder / stage
-    if not (run.resume or run.overwrite) and (_done(home) or any(home.glob("*/*.npz"))):
-        raise InputError(f"{home} holds a fit already; resume it, {WAY_OUT}")
-    pose = partial(Problem.pose, stage, size=effort.size, targets=targets, results=str(folder))
+    if not (run.resume or run.overwrite):
+        check_new(folder, (stage,))
+    if structure is not None and structure.trait.follow_up is not None:
+        structure = recalibrated(stage, structure, effort.size, str(folder))
+    given = partial(Problem.pose, stage, size=effort.size, structure=structure, parameters=parameters)
+    pose = partial(given, targets=targets, results=str(folder))
     problem = pose()
     design = design_hash(problem)
     if run.overwrite:
-        remove_results(home, *_FILES)
-    if _done(home):
-        return _kept(stage, folder, design, sampler, seed)
+        remove_results(home, *FILES)
+    if done(home):
+        return kept(stage, folder, design, sampler, seed)
     seed = checked_seed(seed)
-    log.info(
-        "%s: %d targets, %d coordinates; %.1f %% of the prior refused",
-        stage,
-        len(problem.fitted),
-        len(problem.coordinates),
-        100 * problem.refused_share,
-    )
+    share, n = 100 * problem.refused_share, len(problem.coordinates)
+    log.info("%s: %d targets, %d coordinates; %.1f %% of the prior refused", stage, len(problem.fitted), n, share)
     start = time.perf_counter()
     with crew(run) as crewed:
         key: dict[str, object] = {"stage": stage, "design": design, "seed": seed, "sampler": sampler}

@@ -20,6 +20,7 @@ import numpy as np
 from ..endpoints import STAGES
 from ..errors import unknown_name
 from ..parameters import ParameterSet, load_parameters
+from ..parameters.distribution import distribution
 from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
 from ..store import digest
@@ -174,13 +175,14 @@ class Problem:
         InputError
             If a target is malformed or an earlier stage is missing.
         """
-        from ..parameters import Distribution
-
         if stage not in _PAGES:
             raise unknown_name("stage", stage, _PAGES)
         structure = structure or Structure()
         start = (parameters or load_parameters("prior")).replace(dict(structure.fix))
-        freed = {id: Distribution(kind, dict(numbers)) for id, (kind, numbers) in structure.free.items()}
+        freed = {}
+        for id, (kind, numbers) in structure.free.items():
+            record, table = start.record(id), {"distribution": kind, **numbers}
+            freed[id] = distribution(id, "prior", table, record.value, record.bounds)
         if freed:
             records = {i: replace(r, prior=freed.get(i, r.prior)) for i, r in start.records.items()}
             start = replace(start, records=records)

@@ -87,11 +87,11 @@ def yardsticks(problem: Problem, n: int = 512, seed: int = 1) -> dict[str, float
 def pose(stage: str, structure: Structure, size: Size, results: str | None) -> Problem:
     """Return the problem of a structure; a shorter follow-up comes with a hazard that kills as many."""
     if structure.trait.follow_up is not None:
-        structure = _recalibrated(stage, structure, size, results)
+        structure = recalibrated(stage, structure, size, results)
     return Problem.pose(stage, size=size, structure=structure, results=results)
 
 
-def _recalibrated(stage: str, structure: Structure, size: Size, results: str | None) -> Structure:
+def recalibrated(stage: str, structure: Structure, size: Size, results: str | None) -> Structure:
     """Scale the hazard so that as many die on placebo in the shorter follow-up as before in the longer."""
     from scipy.optimize import brentq
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, Protocol, TypeGuard, TypeVar, cast
 
 import numpy as np
 
@@ -20,16 +20,41 @@ from ..dosing.regimen import Regimen
 from ..endpoints.reported import STAGES
 from ..errors import InputError, unknown_name
 from ..parameters.distribution import distribution
-from ..trial_files import Row, TrialFile, read_trial, reference, trial_names
+from ..trial_files import Row, TrialFile, read_trial, reference, trial_names, trial_of
 from ..trials.row import TargetRow, read_targets
 from ..trials.trial import Trial
+from .frames import tables_of
 from .target import WEIGHTS, Joint, Nuisance, Target, Targets
 
 __all__ = ["WEIGHTS", "Joint", "Nuisance", "Source", "Target", "Targets", "load_targets"]
 
 T = TypeVar("T")
-#: A trial that ships, by name; a file or folder of files of one's own, by path; or a trial that was loaded.
-Source = str | Path | Trial
+
+
+class Frame(Protocol):
+    """A data frame, of pandas or like it: a row per target."""
+
+    @property
+    def columns(self) -> Any:
+        """Names."""
+
+    def to_dict(self, orient: Any) -> Any:
+        """Return the rows as mappings."""
+
+
+#: A trial that ships, by name; a file or folder of files of one's own, by path; a trial that was loaded; the tables
+#: of a trial file; or a data frame with a row per target.
+Source = str | Path | Trial | Mapping[str, Any] | Frame
+
+
+def is_source(given: object) -> TypeGuard[Source]:
+    """Whether something is one source, and not several."""
+    return isinstance(given, str | Path | Trial | Mapping) or (hasattr(given, "columns") and hasattr(given, "to_dict"))
+
+
+def several(given: Source | Iterable[Source]) -> Iterable[Source]:
+    """Return what is several sources, as such."""
+    return cast(Iterable[Source], given)
 
 
 def load_targets(source: Source | Iterable[Source] | None = None) -> Targets:
@@ -51,7 +76,7 @@ def load_targets(source: Source | Iterable[Source] | None = None) -> Targets:
     arms: dict[str, Regimen] = {}
     nuisances: dict[str, Nuisance] = {}
     joints: dict[str, Joint] = {}
-    files = [read_trial(name) for name in _sources(source)]
+    files = [s if isinstance(s, TrialFile) else read_trial(s) for s in _sources(source)]
     for file in files:
         for id, row in file.rows("nuisances").items():
             with file.place("nuisance", id):
@@ -80,17 +105,21 @@ def load_targets(source: Source | Iterable[Source] | None = None) -> Targets:
     )
 
 
-def _sources(source: Source | Iterable[Source] | None) -> list[str | Path]:
-    """Return the files or names that a source means, in order."""
+def _sources(source: Source | Iterable[Source] | None) -> list[str | Path | TrialFile]:
+    """Return the files, names or tables that a source means, in order."""
     if source is None:
         return list(trial_names())
+    if not is_source(source):
+        return [one for some in several(source) for one in _sources(some)]
     if isinstance(source, Trial):
         return [source.path]
+    if isinstance(source, Mapping):
+        return [trial_of(str(source.get("trial", "own")), Path("targets"), source)]
     if not isinstance(source, str | Path):
-        return [one for some in source for one in _sources(some)]
+        return [trial_of("own", Path("data frame"), tables_of(list(source.columns), source.to_dict("records")))]
     if not Path(source).is_dir():
         return [source]
-    files: list[str | Path] = list(sorted(Path(source).glob("*.toml")))
+    files: list[str | Path | TrialFile] = list(sorted(Path(source).glob("*.toml")))
     if not files:
         raise InputError(f"There are no trial files (*.toml) in {source}.")
     return files

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from ..calibration.fit import calibrate as fit
+from ..trials.trial import Trial
 from ..uncertainty.posterior import Posterior
 from .running import run_long
 from .verb import verb
@@ -16,12 +17,15 @@ from .verb import verb
     examples=(
         "il2model calibrate pk --quick -o results/mine",
         "il2model calibrate all -o results/calibration --workers 2",
+        "il2model calibrate pk --fix il2_clearance='0.25 L/min' -o results/held",
+        "il2model calibrate pk --prior 'il2_lymph_rate=uniform(9,12)' -o results/prior",
     ),
 )
 def calibrate(
     run: partial[dict[str, Posterior]],
     stages: str | tuple[str, ...],
     *,
+    targets: str | None = None,
     output: Path = Path("results/calibration"),
     dask: str | None = None,
 ) -> None:
@@ -36,11 +40,25 @@ def calibrate(
         pk, imodals, progression, mirocals, several of them as pk,imodals, or all.
     quick
         Coarse, in minutes; to see it run, not to rely on.
-    targets : DIR
-        Target files of your own.
+    targets : NAME,...
+        Trials by name, trial files and folders of them; those that ship by default, which 'all' names.
+    fix : ID=VALUE
+        Hold a parameter instead of estimating it; may be repeated.
+    only : ID,...
+        Estimate these parameters alone.
+    prior : ID=LAW
+        Another prior, such as 'il2_clearance=lognormal(0.25 L/min, 0.1)'; may be repeated.
+    structure : NAME
+        A structural alternative.
+    size : N
+        Virtual patients of the likelihood.
     output : DIR
         A folder per stage.
     """
+    if targets is not None:
+        parts = [p.strip() for p in targets.split(",") if p.strip()]
+        run = partial(run, targets=[n for p in parts for n in (Trial.names() if p == "all" else (p,))])
     fits = run_long(partial(run, stages), "steps of the sampler", folder=output, dask=dask)
     for stage, posterior in fits.items():
-        print(f"{stage}: {len(posterior)} draws of {len(posterior.ids)} numbers in {output / stage}")
+        judged = "" if posterior.manifest.get("converged", True) else "; NOT CONVERGED, see diagnostics.json"
+        print(f"{stage}: {len(posterior)} draws of {len(posterior.ids)} numbers in {output / stage}{judged}")

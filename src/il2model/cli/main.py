@@ -36,6 +36,7 @@ VERBS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "optimize": ("planning", "Search regimens under limits on cells and injections."),
     },
     "Uncertainty": {
+        "check": ("check", "Predict what a trial published, without fitting it."),
         "calibrate": ("calibrate", "Fit the model to the published summaries of the trials."),
         "sensitivity": ("sensitivity", "Global sensitivity study, stored and resumable, with a report."),
         "report": ("report", "One HTML page of a calibration or of sensitivity studies."),

@@ -33,7 +33,15 @@ class ForestRow(TypedDict, total=False):
     check: bool
 
 
-def forest(rows: Sequence[ForestRow], *, title: str, axis: str, log: bool = False, zero: float | None = None) -> Figure:
+def forest(
+    rows: Sequence[ForestRow],
+    *,
+    title: str,
+    axis: str,
+    log: bool = False,
+    zero: float | None = None,
+    thin: str = "prior, 95 %",
+) -> Figure:
     """Draw a row per quantity: prior interval (thin), posterior interval and median, published value and its interval.
 
     Parameters
@@ -45,12 +53,14 @@ def forest(rows: Sequence[ForestRow], *, title: str, axis: str, log: bool = Fals
         Logarithmic axis.
     zero : float, optional
         A line of no effect.
+    thin : str
+        What the thin line is.
     """
     figure, ax = single(5.2, 0.36 * len(rows) + 1.5)
     for k, row in enumerate(rows):
         y = len(rows) - 1 - k
         if "prior" in row:
-            ax.plot(row["prior"], [y + 0.22] * 2, color=COLOURS[0], linewidth=1, alpha=0.6, label="prior, 95 %")
+            ax.plot(row["prior"], [y + 0.22] * 2, color=COLOURS[0], linewidth=1, alpha=0.6, label=thin)
         if "posterior" in row:
             low, middle, high = row["posterior"]
             ax.plot([low, high], [y] * 2, color=COLOURS[1], linewidth=3, solid_capstyle="butt", label="model, 95 %")
