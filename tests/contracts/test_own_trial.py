@@ -35,6 +35,10 @@ def test_a_trial_of_ones_own_is_read_run_and_fitted(monkeypatch, capsys):
     assert names["table"].loc["harbour_peak", "trial"] == "HARBOUR"
     assert names["table"].loc["harbour_peak", "use"] == "fit"
     assert "piscitelli_peak" in names["table"].index
+    seen = names["seen"].summary()
+    assert list(seen.index) == ["harbour_peak", "harbour_treg", "harbour_treg_late", "harbour_ccl2"]
+    assert seen.loc["harbour_ccl2", "median"] < 0
+    assert "harbour" in (names["folder"] / "fit.html").read_text(encoding="utf8")
 
 
 def test_the_file_that_the_how_to_shows_is_read(tmp_path):
