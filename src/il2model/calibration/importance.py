@@ -33,11 +33,11 @@ _CARRIED = 0.25
 #: The least step of the temper.
 _LEAST = 0.003
 #: How many more effective draws than demanded a last round is sized for.
-_MARGIN = 1.4
+_MARGIN = 1.8
 #: Components of a mixture, whatever failed.
 _COMPONENTS = 6
 #: A last round of more than this share of the largest waits for a better law, for so many rounds.
-_WORTHWHILE, _PATIENCE = 0.5, 3
+_WORTHWHILE, _PATIENCE = 0.65, 3
 #: Names of the terms of a log likelihood in a block.
 _TERM = "term_"
 
@@ -162,7 +162,7 @@ def _planned(rounds: Sequence[_Round], options: ImportanceOptions) -> _Plan:
     laws = np.stack([r.drawn.law.log_density(z) for r in rounds])
     ratio = log_prior(z) - log_sum(laws.T + np.log(counts / counts.sum()))
     temper = _temper(value, ratio, rounds[-1].temper, _CARRIED * options.draws)
-    weight = normalised(_tempered(value, temper) + ratio)
+    weight, few = _flattened(_tempered(value, temper) + ratio, _CARRIED * options.draws)
     weight = np.minimum(weight, weight.sum() / np.sqrt(len(weight)))  # no law follows one draw (Ionides 2008)
     weight /= weight.sum()
     failed = sum(r.temper >= 1 for r in rounds)
@@ -173,7 +173,7 @@ def _planned(rounds: Sequence[_Round], options: ImportanceOptions) -> _Plan:
     draws = options.draws
     if temper >= 1:
         wanted = _MARGIN * options.effective / worth
-        if wanted > _WORTHWHILE * options.largest and failed < _PATIENCE:
+        if few or (wanted > _WORTHWHILE * options.largest and failed < _PATIENCE):
             draws = 2 * options.draws
         else:
             draws = min(max(draws, math.ceil(wanted / options.block) * options.block), options.largest)
@@ -193,6 +193,20 @@ def _temper(value: Floats, ratio: Floats, before: float, wanted: float) -> float
         middle = (low + high) / 2
         low, high = (middle, high) if worth(middle) > wanted else (low, middle)
     return min(max(low, before + _LEAST), 1.0)
+
+
+def _flattened(log_weight: Floats, wanted: float) -> tuple[Floats, bool]:
+    """Return weights, and whether they had to be flattened: too few effective draws spoil a law that is fitted to them.
+
+    A power of the weights leads from the draws as they came to the target.
+    """
+    if effective_draws(log_weight) >= wanted:
+        return normalised(log_weight), False
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if effective_draws(middle * log_weight) > wanted else (low, middle)
+    return normalised(low * log_weight if low > 0 else log_weight), True
 
 
 def _tempered(value: Floats, temper: float) -> Floats:

@@ -188,6 +188,8 @@ def test_draws_of_a_similar_problem_are_a_start():
     start = Gaussian.mean + 0.3 * np.random.default_rng(1).standard_normal((500, 24))
     near = explore(Gaussian, None, OPTIONS, HERE, start=start)
     assert near.converged and near.evaluations < from_prior.evaluations
+    far = explore(Gaussian, None, OPTIONS, HERE, start=start + 0.3)
+    assert far.converged and far.evidence[0] == pytest.approx(Gaussian.log_evidence, abs=4 * far.evidence[1])
     assert near.evidence[0] == pytest.approx(Gaussian.log_evidence, abs=4 * near.evidence[1])
 
 
