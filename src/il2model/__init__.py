@@ -38,6 +38,7 @@ _HOMES = {
     "Visit": "trials.arm",
     "calibrate": "calibration.fit",
     "check_trial": "calibration.predicted",
+    "compare_fits": "uncertainty.comparison",
     "load_parameters": "parameters",
     "load_targets": "calibration.targets",
     "optimize": "planning.optimize",
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from .trials.result import TrialResult as TrialResult
     from .trials.run import run_trial as run_trial
     from .trials.trial import Trial as Trial
+    from .uncertainty.comparison import compare_fits as compare_fits
     from .uncertainty.posterior import Posterior as Posterior
 
 
