@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from il2model import sums
+from il2model.cli.main import main
 from il2model.errors import InputError
 from il2model.report import calibration
 from il2model.report.calibration import read_table, short, write_report
@@ -104,3 +105,14 @@ def test_two_fits_stand_side_by_side(folder, read, tmp_path):
 def test_a_folder_without_a_fit_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds no calibration"):
         write_report(tmp_path, tmp_path / "r.html")
+
+
+def test_the_command_takes_two_fits_and_no_mixture(folder, read, tmp_path, capsys):
+    second, study = tmp_path / "second", tmp_path / "study"
+    shutil.copytree(folder / "pk", second / "pk")
+    main(["report", str(folder), str(second), "-o", str(tmp_path / "both.html")])
+    assert "is the second fit" in read(tmp_path / "both.html").text
+    study.mkdir()
+    (study / "study.json").write_text("{}")
+    assert main(["report", str(folder), str(study), "-o", str(tmp_path / "none.html")]) == 2
+    assert "cannot share a page" in capsys.readouterr().err
