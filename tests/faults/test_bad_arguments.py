@@ -188,6 +188,20 @@ def test_a_study(arguments, hint):
         il2.SensitivityStudy(**{"outputs": ["treg_percent"], "method": "morris", "n": 2} | arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ({"outputs": ["treg_auc"], "times": [3]}, "times are days of observables, and no output is one"),
+        ({"method": "oat", "n": 5}, "n has no effect on oat"),
+        ({"method": "oat", "n": 1024, "seed": 5}, "seed has no effect on oat"),
+    ],
+)
+def test_what_changes_nothing_in_a_study(arguments, hint):
+    study = il2.SensitivityStudy(**{"outputs": ["treg_percent"], "method": "morris", "n": 2} | arguments)
+    with pytest.raises(InputError, match=hint):
+        il2.run_study(study)
+
+
 def test_a_study_takes_units_and_warns_of_what_lies_outside_the_trials():
     high = il2.Regimen.cyclic(amount="9 MIU", days=2)
     asked = {"outputs": ["treg_percent"], "method": "morris", "n": 2, "parameters": ["il2_clearance"], "regimen": high}

@@ -107,13 +107,17 @@ class Question:
     @cached_property
     def columns(self) -> tuple[Output, ...]:
         """The outputs, one per column of the results."""
-        series = [o for o in self.outputs if is_series(o)]
-        times = tuple(self.times) or (visits(self.plan, self.days) if series else ())
+        times = tuple(self.times) or (visits(self.plan, self.days) if self.series else ())
         columns = resolve(self.outputs, times, self.kernel)
         for c in columns:
             if c.observable not in self.kernel.blueprint.observables:
                 raise InputError(f"{c.name} is read off {c.observable}, which the model does not observe.")
         return columns
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The outputs that are observables, with a value on each of the times."""
+        return tuple(o for o in self.outputs if is_series(o))
 
     @property
     def compares(self) -> bool:

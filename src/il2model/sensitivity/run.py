@@ -77,6 +77,8 @@ def run_study(
         folder=folder, resume=resume, overwrite=overwrite, workers=workers, executor=executor, progress=progress
     )
     check_policy(study.how, policy, tuple(METHODS.values()))
+    if study.idle:
+        raise InputError(study.idle)
     for note in study.notes:
         warn_incomplete(note)
     check_memory(study, options)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 RANGES = ("prior", "posterior")
 #: Share of a prior left out at either end of a design.
 EDGE = 1e-3
+#: Sample size where none is asked for.
+N = 1024
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -80,7 +82,7 @@ class SensitivityStudy(Question):
 
     ranges: str = "prior"
     method: str = "sobol"
-    n: int = 1024
+    n: int = N
     seed: int = 0
     second_order: bool = False
 
@@ -158,6 +160,16 @@ class SensitivityStudy(Question):
         """Hash of the design and of everything that the results depend on."""
         return digest(json.dumps(self.key, sort_keys=True), self.design, separator="")
 
+    @property
+    def idle(self) -> str:
+        """What was asked and changes nothing, in a sentence; '' if nothing is."""
+        if self.times and not self.series:
+            return "times are days of observables, and no output is one; leave them out."
+        if self.how.needs.counts == "nothing" and (self.n != N or self.seed != 0):
+            word = "n" if self.n != N else "seed"
+            return f"{word} has no effect on {self.method}, whose points are always the same; leave it out."
+        return ""
+
     def companions(self, *, scrambles: int = 2, draws: int = 512) -> dict[str, SensitivityStudy]:
         """Return the studies that a reader will ask for beside this one.
 
@@ -181,8 +193,9 @@ class SensitivityStudy(Question):
             for k in range(1, scrambles + 1):
                 seed = derived_seed(self.seed, "scramble", k)
                 found[f"scramble-{k}"] = self.replace(n=self.n // 4, seed=seed, second_order=False)
-        last = self.replace(method="delta", times=(self.days,), second_order=False, n=draws)
-        found |= {"tornado": last.replace(method="oat"), "prior": last}
+        times = (self.days,) if self.series else ()
+        last = self.replace(method="delta", times=times, second_order=False, n=draws)
+        found |= {"tornado": last.replace(method="oat", n=N, seed=0), "prior": last}
         return found if self.model is not None else found | {"posterior": last.replace(ranges="posterior")}
 
     # ----------------------------------------------------------------- telling

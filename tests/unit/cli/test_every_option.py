@@ -206,6 +206,7 @@ NO_EFFECT = {
     ("power", "output"): "kept beside",
     ("optimize", "output"): "kept beside",
     ("sensitivity", "output"): "kept there anyway",
+    ("sensitivity", "resume"): "refuses a folder that holds results, and this one is new",
     ("power", "enrich"): "its only value",
     ("optimize", "limits"): "a bound that no candidate breaks moves nothing",
     ("sensitivity", "alone"): "the report alone shows what is run beside",
