@@ -36,6 +36,7 @@ OTHER = {
         "seed": "5",
         "workers": "2",
         "resume": None,
+        "overwrite": None,
         "dask": "nowhere://x",
         "engine": "scipy-bdf",
         "precision": "float32",
@@ -62,6 +63,7 @@ OTHER = {
         "size": "30",
         "draws": "2",
         "resume": None,
+        "overwrite": None,
         "workers": "2",
         "dask": "nowhere://x",
         "pool": "11",
@@ -90,6 +92,7 @@ OTHER = {
         "replicates": "9",
         "draws": "2",
         "resume": None,
+        "overwrite": None,
         "workers": "2",
         "dask": "nowhere://x",
         "pool": "11",
@@ -106,6 +109,7 @@ OTHER = {
         "draws": "2",
         "patients": "5",
         "resume": None,
+        "overwrite": None,
         "workers": "2",
         "dask": "nowhere://x",
         "output": "FOLDER",
@@ -129,11 +133,12 @@ OTHER = {
         "ranges": "posterior",
         "policy": "drop",
         "resume": None,
+        "overwrite": None,
         "workers": "2",
         "dask": "nowhere://x",
         "output": "FOLDER",
     },
-    "export": {"format": "latex", "regimen": "imodals-1miu", "until": "2", "output": "FOLDER/y"},
+    "export": {"overwrite": None, "format": "latex", "regimen": "imodals-1miu", "until": "2", "output": "FOLDER/y"},
 }
 #: Verbs whose options are looked at elsewhere, and where.
 ELSEWHERE = {
@@ -142,6 +147,7 @@ ELSEWHERE = {
     "trials show": "formats, in test_verbs",
     "calibrate": "an hour of work: each option reaches il2model.calibrate, whose own tests see to it",
     "report": "a folder and a file",
+    "check": "predicts trials over draws; its own tests see to it",
     **dict.fromkeys(
         ("parameters list", "parameters show", "parameters check", "parameters diff"), "listings, in test_verbs"
     ),
@@ -213,6 +219,8 @@ NO_EFFECT = {
     ("sensitivity", "until_width"): "reached at once",
     ("sensitivity", "policy"): "no row fails here",
     ("export", "output"): "another place",
+    ("export", "overwrite"): "says what may happen to what is there, and here nothing is",
+    ("sensitivity", "overwrite"): "says what may happen to what is there, and here nothing is",
     ("simulate", "h_min"): "a floor that is not reached here; scipy refuses it",
 }
 
