@@ -6,6 +6,7 @@ IL2MODEL_MEMORY says ('4 GB').
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -17,6 +18,10 @@ from .errors import InputError
 VARIABLE = "IL2MODEL_MEMORY"
 #: Bytes that are taken for available where the system says nothing.
 UNKNOWN = 8e9
+#: What loaders of libraries say when the system gives no memory.
+_SAYS = ("failed to map segment", "cannot allocate memory", "cannot create shared object descriptor")
+#: Bytes that libraries need to load and compile.
+_NEEDED = 2**28
 _UNITS = {
     "": 1.0,
     "B": 1.0,
@@ -81,6 +86,30 @@ def limit() -> float:
 def available() -> float:
     """Return the bytes that this process can still take, as far as the system says."""
     return min((x for x in (_of_machine(), *_of_groups(), _of_process()) if x is not None), default=UNKNOWN)
+
+
+def is_short(error: BaseException) -> bool:
+    """Say whether a failure comes of too little memory, whatever its name: a library that does not load is one too."""
+    one: BaseException | None = error
+    while one is not None:
+        said = str(one).lower()
+        if isinstance(one, MemoryError) or (isinstance(one, OSError) and one.errno == errno.ENOMEM):
+            return True
+        if any(text in said for text in _SAYS):
+            return True
+        one = one.__cause__ or one.__context__
+    try:
+        reserve()
+    except (ImportError, MemoryError, OSError):
+        return True
+    return False
+
+
+def reserve() -> None:
+    """Raise MemoryError or OSError unless there is room for libraries to load and compile, which else abort."""
+    import mmap
+
+    mmap.mmap(-1, _NEEDED).close()
 
 
 def _of_machine() -> float | None:

@@ -72,6 +72,7 @@ def test_a_run_is_one_sentence_and_goes_on_from_what_was_kept(words, tmp_path):
 def test_standard_output_that_is_full_is_one_sentence():
     import subprocess
 
+    assert run(SIMULATE.split()).returncode == 0  # what compiles says so
     line = " ".join([*COMMAND, *SIMULATE.split(), "> /dev/full"])
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (1, "il2model: what was written: No space left on device.\n")

@@ -69,7 +69,8 @@ def replace(path, k):
         path.write_bytes(next(p for p in path.parent.iterdir() if p.is_file()).read_bytes())
 
 
-@pytest.mark.parametrize("damage", [flip, pytest.param(cut, marks=pytest.mark.long), replace])
+@pytest.mark.long
+@pytest.mark.parametrize("damage", [flip, cut, replace])
 def test_damage_of_any_file_is_made_good(copy, damage):
     """Object code among them: with its bits flipped it would end the process."""
     folder, answer = copy
@@ -132,6 +133,7 @@ def test_a_folder_that_others_can_write_to_is_not_used(copy):
 
 
 @root
+@pytest.mark.long
 def test_what_belongs_to_another_user_is_not_used(copy):
     folder, answer = copy
     for path in folder.iterdir():
@@ -163,6 +165,7 @@ def test_without_a_home_nothing_is_left_behind(warm, tmp_path, environment):
     assert list(tmp_path.iterdir()) == [] and set(os.listdir(".")) == before
 
 
+@pytest.mark.long
 def test_a_full_disk_stops_nothing(warm, tmp_path):
     def full():
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))

@@ -22,6 +22,12 @@ VERBS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def warm():
+    """What compiles says so."""
+    assert run(["cache", "warm"]).returncode == 0
+
+
 def works(job):
     """It is past its preparation: the first progress is shown, two workers live where it has workers."""
     begun = any(" of " in line for line in job.lines())
@@ -91,7 +97,8 @@ def test_workers_end_with_a_killed_parent_and_the_fit_goes_on_to_the_same_bits(t
     assert one == other
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.long), signal.SIGKILL])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_trial_goes_on_to_the_same_bits(number, tmp_path):
     words = ["trial", "mirocals", "--replicates", "50", "--pool", "40", "--workers", "1", "-o"]
     stored = tmp_path / "cut"

@@ -1,4 +1,5 @@
-"""Entry point of the command line. Exit codes: 0 done, 1 a run failed, 2 bad input, 130 interrupted, 143 terminated.
+"""Entry point of the command line. Exit codes: 0 done, 1 a run failed, 2 bad input, 130 interrupted, 143 terminated,
+129 hung up.
 
 Verbs are imported when they are used: `il2model --help` loads none of them.
 """
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from cyclopts import App, CycloptsError, Group
 from cyclopts.exceptions import CoercionError, MissingArgumentError, RepeatArgumentError, UnknownOptionError
 
+from .. import memory
 from .._version import __version__
 from ..errors import Il2modelError, InputError, SimulationError, StorageError, unknown_name
 from .stopping import stopped
@@ -141,8 +143,17 @@ def _let_go() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _colon(error: MemoryError) -> str:
-    return f": {error}".rstrip(".") if str(error) else ""
+def failed(error: Exception) -> int:
+    """Say what the system did not give, and return the exit code; any other failure is raised again."""
+    if memory.is_short(error):
+        why = f": {error}".rstrip(".") if isinstance(error, MemoryError) and str(error) else ""
+        print(f"il2model: There is not enough memory for this run{why}.", file=sys.stderr)
+        return 1
+    if not isinstance(error, OSError):
+        raise error
+    print(f"il2model: {error.filename or 'what was written'}: {error.strerror or error}.", file=sys.stderr)
+    _let_go()
+    return 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -173,14 +184,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _let_go()
         return 0
-    except OSError as error:
-        place = error.filename or "what was written"
-        print(f"il2model: {place}: {error.strerror or error}.", file=sys.stderr)
-        _let_go()
-        return 1
-    except MemoryError as error:
-        print(f"il2model: There is not enough memory for this run{_colon(error)}.", file=sys.stderr)
-        return 1
+    except (ImportError, MemoryError, OSError) as error:
+        return failed(error)
     except KeyboardInterrupt as stop:
         return stopped(stop)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import memory
 from ..display import notice
 from ..errors import unknown_name, warn_incomplete
 from . import cache, closed, fast, plain
@@ -207,6 +208,7 @@ class Kernel:
                 try:
                     if not self._told and not fast.is_warm(self.blueprint.key, name):
                         self._told = True
+                        memory.reserve()
                         notice(_COMPILING)
                     self._fast[name] = fast.FastKernel.load(self.blueprint, name, self._driver)
                     if not VARIANTS[name][1]:
@@ -218,6 +220,8 @@ class Kernel:
 
     def _fall_back(self, error: Exception) -> None:
         """Leave the fast route for good, and say so."""
+        if memory.is_short(error):  # the plain one takes more
+            raise MemoryError from error
         self._fast_route = False
         warn_incomplete(f"The fast solver cannot run here ({type(error).__name__}: {error}); using the plain one.")
 
