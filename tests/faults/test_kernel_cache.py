@@ -180,10 +180,11 @@ def test_a_full_disk_stops_nothing(warm, tmp_path):
 
 def test_clear_removes_what_the_program_wrote_and_nothing_else(copy):
     folder, _ = copy
+    count = len(cache_files(folder))
     (folder / "mine.o").write_text("mine")
     (folder / "notes").mkdir()
     printed, _ = run(folder, [*LINE[:3], "cache", "clear"])
-    assert "Removed 9 files" in printed
+    assert f"Removed {count} files" in printed
     assert sorted(p.name for p in folder.iterdir()) == ["mine.o", "notes"]
 
 
