@@ -254,8 +254,6 @@ def test_one_number_in_one_file_changes_everything(tmp_path):
                 "sensitivity",
                 "--method",
                 "oat",
-                "--n",
-                "2",
                 "--until",
                 "8",
                 "--outputs",

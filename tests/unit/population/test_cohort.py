@@ -116,7 +116,7 @@ def test_a_folder_holds_what_memory_would(cohort, tmp_path):
     assert stored == memory
     assert (stored.values("il2_plasma", "IU/mL") == memory.values("il2_plasma", "IU/mL")).all()
     assert sorted(p.name for p in (tmp_path / "x").iterdir()) == [
-        "000000000.npz", "000000064.npz", "job.json", "manifest.json",
+        "000000000.npz", "000000064.npz", "SHA256SUMS", "job.json", "manifest.json",
     ]  # fmt: skip
     assert "model_hash" in json.loads((tmp_path / "x" / "manifest.json").read_text())
     with pytest.raises(InputError, match="another job: its until is 85"):
