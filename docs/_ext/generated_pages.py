@@ -168,7 +168,7 @@ def verification() -> dict:
     tests = ROOT / "tests"
     files = []
     for path in sorted(
-        p for folder in ("analytic", "verification", "invariants") for p in tests.glob(f"{folder}/*.py")
+        p for folder in ("analytic", "verification", "invariants") for p in tests.glob(f"{folder}/test_*.py")
     ):
         text = path.read_text(encoding="utf8")
         words = text.split('"""')[1].strip().split("\n\n")[0].replace("\n", " ")

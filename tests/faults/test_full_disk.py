@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+
 from tests.helpers.processes import COMMAND, run
 
 SIMULATE = "simulate --regimen mirocals --until 560 --at 0,7,28,560"

@@ -13,10 +13,6 @@ import tomllib
 
 import pytest
 from hypothesis import strategies as st
-from tests.helpers.fuzz.files import damaged, same_trees, toml_file, wrong_trees
-from tests.helpers.fuzz.lines import QUICK, verbs, wrong_lines
-from tests.helpers.fuzz.oracle import fuzzed, in_time, ran
-from tests.helpers.fuzz.tables import data_sets, same_tables, sheets, wrong_tables
 
 import il2model as il2
 from il2model.calibration.targets import load_targets
@@ -32,6 +28,10 @@ from il2model.trials import TrialDesign
 from il2model.trials.result import TrialResult
 from il2model.trials.trial import Trial
 from il2model.uncertainty.posterior import Posterior
+from tests.helpers.fuzz.files import damaged, same_trees, toml_file, wrong_trees
+from tests.helpers.fuzz.lines import QUICK, verbs, wrong_lines
+from tests.helpers.fuzz.oracle import fuzzed, in_time, ran
+from tests.helpers.fuzz.tables import data_sets, same_tables, sheets, wrong_tables
 
 
 def some(few, many):

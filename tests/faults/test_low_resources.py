@@ -6,9 +6,9 @@ import sys
 from functools import partial
 
 import pytest
-from tests.helpers.processes import COMMAND, run
 
 from il2model import memory
+from tests.helpers.processes import COMMAND, run
 
 WORDS = ["simulate", "--regimen", "imodals-2miu", "--until", "115", "--at", "7"]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits as Linux keeps them")

@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-from tests.helpers.processes import run, running
 
 from il2model.store import BlockStore
+from tests.helpers.processes import run, running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 CALIBRATE = "calibrate pk --quick --workers 2 -o"

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.helpers.regimens import random_regimen, random_rows
 
 import il2model as il2
 from il2model.simulation.run import solve as solve_rows
 from il2model.solver.problem import SolverOptions, Status
+from tests.helpers.regimens import random_regimen, random_rows
 
 UNTIL = 35.0
 COUNT = 200

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tests.helpers import agreement
 
 LIMIT = 1e-6

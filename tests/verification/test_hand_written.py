@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tests.helpers import hand_written as hand
 from tests.helpers.regimens import random_rows
 

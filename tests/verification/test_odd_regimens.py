@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.helpers.regimens import odd_regimens, random_rows
 
 from il2model.runs import RunOptions
 from il2model.simulation.cohort import Task, solve_cohort
 from il2model.simulation.run import solve
 from il2model.solver.problem import SolverOptions
+from tests.helpers.regimens import odd_regimens, random_rows
 
 UNTIL = 30.0
 SAVE = np.concatenate([np.arange(0.0, UNTIL, 0.21), [UNTIL]])

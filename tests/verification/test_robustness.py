@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.helpers.regimens import random_rows
 
 from il2model.dosing.regimen import Regimen
 from il2model.simulation.cohort import Task, solve_cohort
 from il2model.simulation.run import solve
 from il2model.solver.problem import SolverOptions, Status
+from tests.helpers.regimens import random_rows
 
 
 def sweep(kernel, parameters, count, plan, until, seed):

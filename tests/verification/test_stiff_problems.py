@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+
 from tests.helpers import stiff_problems
 from tests.helpers.stiff_problems import PROBLEMS, digits, solve
 

@@ -218,6 +218,10 @@ def fit_stage(
     given = partial(Problem.pose, stage, size=effort.size, structure=structure, parameters=parameters)
     pose = partial(given, targets=targets, results=str(folder))
     problem = pose()
+    if not problem.fitted:
+        raise InputError(
+            f"No target of the stage {stage!r} is fitted: none of the given trials has one with use = fit."
+        )
     design = design_hash(problem)
     if run.overwrite:
         remove_results(home, *FILES)

@@ -143,3 +143,10 @@ def test_rows_that_contradict_each_other_are_refused():
     ):
         with pytest.raises(InputError, match=words):
             il2.load_targets(pd.DataFrame([ROW, {**LEVEL, **change}]))
+
+
+@pytest.mark.parametrize("targets", [(), "imodals"])
+def test_a_stage_without_a_target_is_refused(targets, tmp_path):
+    with pytest.raises(InputError, match="No target of the stage 'pk' is fitted"):
+        il2.calibrate("pk", tmp_path / "fit", quick=True, targets=targets)
+    assert not (tmp_path / "fit").exists()

@@ -8,9 +8,9 @@ import re
 
 import numpy as np
 import pytest
-from tests.unit.cli.test_verbs import VERBS_ALL, arguments_of
 
 from il2model.cli.main import main
+from tests.unit.cli.test_verbs import VERBS_ALL, arguments_of
 
 RECORDS = "time,amt,ii,addl,evid\n0,2,1,4,1\n6,1,0,0,1\n"
 #: Another value of each option, which no base command holds.

@@ -1,9 +1,9 @@
 """Elimination in a fixed order without pivots, against dense algebra."""
 
 import numpy as np
-from tests.helpers.regimens import random_rows
 
 from il2model.codegen.linear_algebra import eliminate
+from tests.helpers.regimens import random_rows
 
 
 def solve(M, b, pattern):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import sympy as sp
-from tests.helpers.regimens import random_rows
 
 import il2model as il2
 from il2model.errors import ModelError, UnknownNameError
@@ -11,6 +10,7 @@ from il2model.model.assembly import PAGES, assemble, builtin
 from il2model.model.language import TIME, Submodel
 from il2model.parameters import load_parameters
 from il2model.solver.kernel import builtin_kernel, kernel_of
+from tests.helpers.regimens import random_rows
 
 
 def by_hand(p, c):

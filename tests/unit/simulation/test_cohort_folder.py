@@ -85,9 +85,8 @@ def test_blocks_run_in_other_processes(people, whole):
 
 
 def test_another_model_travels_too():
-    from tests.verification.test_another_model import VALUES, limit
-
     from il2model.solver.kernel import kernel_of
+    from tests.verification.test_another_model import VALUES, limit
 
     kernel = kernel_of(limit())
     twin = pickle.loads(pickle.dumps(kernel))

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.helpers.regimens import random_rows
 
 import il2model as il2
 from il2model.dosing.regimen import Dose, Regimen
 from il2model.simulation.run import observed, solve
 from il2model.solver.problem import SolverOptions, Status
+from tests.helpers.regimens import random_rows
 
 #: The plain text must not take the place of what is tested.
 pytestmark = pytest.mark.filterwarnings("error::il2model.IncompleteWarning")

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import sympy as sp
-from tests.helpers.regimens import random_rows
 
 import il2model as il2
 from il2model.model.assembly import assemble
 from il2model.model.language import TIME, Submodel
 from il2model.solver import closed
 from il2model.solver.kernel import Kernel, builtin_kernel, kernel_of
+from tests.helpers.regimens import random_rows
 
 #: The plain text must not take the place of what is tested.
 pytestmark = pytest.mark.filterwarnings("error::il2model.IncompleteWarning")

@@ -7,7 +7,6 @@ import warnings
 
 import numpy as np
 import pytest
-from tests.helpers.regimens import random_rows
 
 import il2model as il2
 from il2model.dosing.regimen import Regimen
@@ -16,6 +15,7 @@ from il2model.solver import cache, fast
 from il2model.solver.blueprint import VARIANTS
 from il2model.solver.kernel import Kernel, builtin_kernel
 from il2model.solver.problem import Problem, SolverOptions, Status
+from tests.helpers.regimens import random_rows
 
 
 def batch(kernel, rows, plan, until, save, poison=()):
