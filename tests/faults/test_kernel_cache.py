@@ -170,7 +170,7 @@ def test_a_full_disk_stops_nothing(warm, tmp_path):
     def full():
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
-    environment = {**os.environ, "IL2MODEL_CACHE": str(tmp_path / "cache")}
+    environment = {**os.environ, "IL2MODEL_CACHE": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(LINE, capture_output=True, text=True, env=environment, preexec_fn=full)
     assert (done.returncode, done.stdout) == (0, warm[1])
     first, second = done.stderr.splitlines()
