@@ -167,6 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default")
+            warnings.simplefilter("ignore", ResourceWarning)  # of a module that a signal found half loaded
             warnings.showwarning = _note
             line = understood(arguments)
             if not gc.isenabled():  # a process of its own: what has loaded stays
