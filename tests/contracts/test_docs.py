@@ -1,5 +1,6 @@
 """What the documentation shows, works: commands, Python blocks, names, files."""
 
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -130,3 +131,12 @@ def test_the_number_of_studies_is_that_of_the_targets():
     word = {10: "ten", 11: "eleven", 12: "twelve"}[len(others)]
     for page in ("README.md", "docs/explanation/ten-rules.md"):
         assert f"{word} other studies" in (ROOT / page).read_text(encoding="utf8"), page
+
+
+def test_the_reference_names_what_exists():
+    text = (ROOT / "docs" / "reference" / "api.md").read_text(encoding="utf8")
+    names = re.findall(r"\.\. auto(?:class|function|exception|data):: (\S+)", text)
+    assert len(names) > 30
+    for name in names:
+        module, _, thing = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), thing), name
