@@ -21,11 +21,14 @@ from .axis import Axis, Item
 
 if TYPE_CHECKING:
     from ..codegen.closed_text import ClosedForms
+    from ..codegen.untreated_jacobian import UntreatedJacobian
     from ..model.model import Model
 
 #: Lanes of the compiled variants: one patient, a batch in float64, a batch in float32.
 VARIANTS: Mapping[str, tuple[int, bool]] = {"scalar": (1, False), "batch": (4, False), "single": (8, True)}
 
+#: What is generated of a model besides: stems and endings of the files.
+_TEXTS: Mapping[str, str] = {"blueprint": "json", "plain": "py", "closed": "json", "untreated": "json"}
 
 #: How to derive the models of this process again, by key.
 _MAKERS: dict[str, Callable[[], Model]] = {}
@@ -144,10 +147,17 @@ class Blueprint:
 
         return ClosedForms.from_dict(json.loads(self._text(f"closed-{self.key}.json")))
 
+    @cached_property
+    def untreated_jacobian(self) -> UntreatedJacobian:
+        """The Jacobian at the untreated state, on a tape."""
+        from ..codegen.untreated_jacobian import UntreatedJacobian
+
+        return UntreatedJacobian.from_dict(json.loads(self._text(f"untreated-{self.key}.json")))
+
     def texts(self) -> tuple[tuple[str, bytes], ...]:
-        """Return name and content of what was generated: metadata, plain text, closed forms, steps."""
+        """Return name and content of what was generated: metadata, plain text, forms on tapes, steps."""
         steps = (f"step-{self.key}-{variant}.ll" for variant in VARIANTS)
-        names = (f"blueprint-{self.key}.json", f"plain-{self.key}.py", f"closed-{self.key}.json", *steps)
+        names = (*(f"{stem}-{self.key}.{end}" for stem, end in _TEXTS.items()), *steps)
         return tuple((n, self._text(n)) for n in names)
 
     def _text(self, name: str) -> bytes:
@@ -167,6 +177,7 @@ def _encode(model: Model, key: str) -> tuple[dict[str, Any], dict[str, str]]:
     from ..codegen.plain_text import write_plain
     from ..codegen.step_text import StepWriter
     from ..codegen.tape import build_program
+    from ..codegen.untreated_jacobian import UntreatedJacobian
 
     program = build_program(model)
 
@@ -175,6 +186,7 @@ def _encode(model: Model, key: str) -> tuple[dict[str, Any], dict[str, str]]:
 
     texts = {f"plain-{key}.py": write_plain(model, program.fixed)}
     texts[f"closed-{key}.json"] = json.dumps(ClosedForms.of(model).to_dict())
+    texts[f"untreated-{key}.json"] = json.dumps(UntreatedJacobian.of(model).to_dict())
     layouts = {}
     counts: dict[str, int] = {}
     for variant, (lanes, single) in VARIANTS.items():

@@ -21,7 +21,7 @@ from ..store import STALE, digest, write_atomic
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 #: What this package calls its files, temporary ones included.
-_OURS = re.compile(r"\.?(blueprint|plain|closed|step|driver|jit)-.+\.(json|py|ll|o|code|sums|part)")
+_OURS = re.compile(r"\.?(blueprint|plain|closed|untreated|step|driver|jit)-.+\.(json|py|ll|o|code|sums|part)")
 #: Length of the last line of a file, its checksum.
 _SEAL = 75
 #: Files that no folder could take.

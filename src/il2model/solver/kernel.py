@@ -43,7 +43,7 @@ class Kernel:
     _fast: dict[str, fast.FastKernel] = field(default_factory=dict)
     _closed: dict[tuple[tuple[str, ...], tuple[str, ...]], closed.ClosedKernel] = field(default_factory=dict)
     _driver: fast.DriverText | None = None
-    _fast_route: bool = True
+    fast_route: bool = True
     _told: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -178,12 +178,12 @@ class Kernel:
             NaN for what needs a state that moves and has no closed form, or a time that is not given.
         """
         key = (tuple(ids), tuple(given))
-        if self._fast_route and key not in self._closed:
+        if self.fast_route and key not in self._closed:
             try:
                 self._closed[key] = closed.ClosedKernel.load(self.blueprint, *key)
             except Exception as error:
-                self._fall_back(error)
-        if not self._fast_route:
+                self.fall_back(error)
+        if not self.fast_route:
             return self.plain_course(ids, parameters, given)
         return self._closed[key](parameters, given)
 
@@ -202,7 +202,7 @@ class Kernel:
     def variant(self, name: str) -> fast.FastKernel | None:
         """Return a compiled variant, or None where the fast route cannot run (warns once)."""
         with self._lock:
-            if not self._fast_route:
+            if not self.fast_route:
                 return None
             if name not in self._fast:
                 try:
@@ -214,15 +214,15 @@ class Kernel:
                     if not VARIANTS[name][1]:
                         self._driver = None
                 except Exception as error:
-                    self._fall_back(error)
+                    self.fall_back(error)
                     return None
             return self._fast[name]
 
-    def _fall_back(self, error: Exception) -> None:
+    def fall_back(self, error: Exception) -> None:
         """Leave the fast route for good, and say so."""
         if memory.is_short(error):  # the plain one takes more
             raise MemoryError from error
-        self._fast_route = False
+        self.fast_route = False
         warn_incomplete(f"The fast solver cannot run here ({type(error).__name__}: {error}); using the plain one.")
 
     def solve(

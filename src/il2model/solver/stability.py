@@ -1,0 +1,143 @@
+"""Does the untreated state hold? The largest eigenvalue of its Jacobian, for many subjects at once.
+
+Counted are the states that do not move without drug and do not merely add up (see
+`codegen.untreated_jacobian`). Where the largest real part is not negative, a patient on
+placebo drifts away by himself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+
+from ..codegen.closed_text import LANES, write_closed
+from . import machine
+from .blueprint import Blueprint
+from .kernel import Kernel
+from .problem import Floats
+
+#: Size of a block, and its entries: which, in what row and column.
+Places: TypeAlias = list[tuple[int, list[tuple[int, int, int]]]]
+#: Subjects whose blocks are held at a time.
+_AT_A_TIME = 2048
+
+
+@dataclass(frozen=True)
+class StabilityKernel:
+    """The Jacobian at the untreated state, compiled.
+
+    Parameters
+    ----------
+    places : list
+        Of each block.
+    entries : int
+    function : callable
+        Of addresses of fixed terms, nothing and entries; of subjects and 1.
+    """
+
+    places: Places
+    entries: int
+    function: Callable[[int, int, int, int, int], None]
+
+    @classmethod
+    def load(cls, blueprint: Blueprint) -> StabilityKernel:
+        """Compile it, or load what an earlier process compiled."""
+        forms, width = blueprint.untreated_jacobian.forms, len(blueprint.parameters) + len(blueprint.constants)
+        data = machine.compiled(
+            f"untreated-{blueprint.key}", "", lambda: write_closed(forms, tuple(forms.observables), (), width)
+        )
+        address = machine.load_object(data, ("closed",))["closed"]
+        pointer, whole = ctypes.c_void_p, ctypes.c_int64
+        function = ctypes.CFUNCTYPE(None, *[pointer] * 3, whole, whole)(address)
+        return cls(_places(blueprint), len(forms.observables), function)
+
+    def blocks(self, parameters: Floats, constants: Floats) -> list[Floats]:
+        """Return the blocks, (subject, state, state) each."""
+        n = len(parameters)
+        # lanes hold subjects: too few are repeated
+        rows = np.concatenate([parameters, constants], axis=1)[np.arange(max(n, LANES)) % n]
+        out = np.empty((self.entries, len(rows)))
+        self.function(rows.ctypes.data, 0, out.ctypes.data, len(rows), 1)
+        return [_filled(size, places, out[:, :n]) for size, places in self.places]
+
+
+#: What this process has loaded, by the key of the model.
+_LOADED: dict[str, StabilityKernel] = {}
+
+
+def _places(blueprint: Blueprint) -> Places:
+    jacobian = blueprint.untreated_jacobian
+    entries = list(enumerate(jacobian.entries))
+    return [
+        (len(b), [(k, b.index(i), b.index(j)) for k, (i, j) in entries if i in b and j in b]) for b in jacobian.blocks
+    ]
+
+
+def _filled(size: int, places: list[tuple[int, int, int]], entries: Floats) -> Floats:
+    block = np.zeros((entries.shape[1], size, size))
+    for k, row, column in places:
+        block[:, row, column] = entries[k]
+    return block
+
+
+def plain_blocks(blueprint: Blueprint, parameters: Floats, constants: Floats) -> list[Floats]:
+    """Return what `StabilityKernel.blocks` does through the plain text."""
+    module, n = blueprint.plain_module(), len(blueprint.states)
+    fixed = np.concatenate([parameters, constants], axis=1)[:, list(blueprint.fixed_columns)]
+    whole = np.zeros((len(parameters), n, n))
+    inputs = np.array(blueprint.input_defaults, dtype=float)
+    for s, y in enumerate(module.baseline(parameters, constants)):
+        module.jacobian(y, inputs, fixed[s], whole[s])
+    return [whole[:, np.array(b)[:, None], np.array(b)] for b in blueprint.untreated_jacobian.blocks]
+
+
+def largest_eigenvalue(kernel: Kernel, parameters: Floats, constants: Floats | None = None) -> Floats:
+    """Return the largest real part of the eigenvalues at the untreated state, (subject,) per day.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    parameters : (subject, parameter)
+        In model units.
+    constants : (subject, constant), optional
+        `kernel.constants(parameters)`, where it is there already.
+
+    Returns
+    -------
+    (subject,)
+        Negative where the untreated state holds; NaN where the Jacobian holds what is no number.
+    """
+    constants = kernel.constants(parameters) if constants is None else constants
+    blocks_of = _blocks_of(kernel)
+    found = np.full(len(parameters), -np.inf)
+    for first in range(0, len(parameters), _AT_A_TIME):
+        part = slice(first, first + _AT_A_TIME)
+        for block in blocks_of(parameters[part], constants[part]):
+            found[part] = np.maximum(found[part], _abscissa(block))
+    return found
+
+
+def _blocks_of(kernel: Kernel) -> Callable[[Floats, Floats], list[Floats]]:
+    """Return the compiled blocks, the plain ones where nothing can be compiled."""
+    bp = kernel.blueprint
+    if kernel.fast_route and bp.key not in _LOADED:
+        try:
+            _LOADED[bp.key] = StabilityKernel.load(bp)
+        except Exception as error:
+            kernel.fall_back(error)
+    return _LOADED[bp.key].blocks if kernel.fast_route else partial(plain_blocks, bp)
+
+
+def _abscissa(block: Floats) -> Floats:
+    """Return the largest real part of the eigenvalues of matrices (subject, n, n)."""
+    if block.shape[1] == 1:
+        return block[:, 0, 0]
+    numbers = np.isfinite(block).all(axis=(1, 2))
+    found = np.full(len(block), np.nan)
+    found[numbers] = np.linalg.eigvals(block[numbers]).real.max(axis=1)
+    return found
