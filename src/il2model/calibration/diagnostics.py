@@ -14,12 +14,11 @@ from ..solver.problem import Floats
 from ..store import BlockStore
 from .likelihood import LAWS, joint_moments
 from .problem import Posed, Problem
-from .sampling import Pose, log_posterior, on_posed
+from .psis import worth_of_each
+from .sampling import EACH, Pose, log_posterior, on_posed
 
 #: Convergence demanded of every estimated number.
-RHAT, ESS = 1.01, 400.0
-#: Demanded of the tails of independent draws: 0.05 is then known within 0.02.
-TAIL = 100.0
+RHAT = 1.01
 #: A profile that falls by this much (95 %) bounds its parameter on that side.
 FALL = 1.92
 #: Points of a profile, in prior standard deviations.
@@ -32,25 +31,25 @@ _CLIMBS, _STEPS, _MOVE = 3, (1.0, 0.5, 0.2), 1e-3
 class Convergence:
     """Rank-normalised split R-hat over the ensembles; bulk and tail ESS over all walkers (ArviZ).
 
-    Draws of importance sampling are independent (`chains` is false). R-hat, which is above its limit by chance
-    where a chain is worth few hundred draws, says nothing more than their ESS; and the limit of the
-    tails is what a quantile needs, not what an autocorrelation needs to be estimated.
+    Draws of importance sampling are independent but for copies (`chains` is false): their ESS follow from how often
+    each stands there. R-hat, which is above its limit by chance where a chain is worth few hundred draws, says
+    nothing more. `least` is demanded of both ESS.
     """
 
     rhat: float
     ess_bulk: float
     ess_tail: float
     chains: bool = True
+    least: float = EACH
 
     @property
     def good(self) -> bool:
         """Whether it meets what is demanded."""
-        if not self.chains:
-            return bool(self.ess_bulk > ESS and self.ess_tail > TAIL)
-        return bool(self.rhat < RHAT and self.ess_bulk > ESS and self.ess_tail > ESS)
+        enough = self.ess_bulk >= self.least and self.ess_tail >= self.least
+        return bool(enough and (self.rhat < RHAT or not self.chains))
 
 
-def convergence(values: Floats, *, chains: bool = True) -> Convergence:
+def convergence(values: Floats, *, chains: bool = True, least: float = EACH) -> Convergence:
     """Judge one quantity, (ensemble, step, walker).
 
     For R-hat an ensemble is a chain (its walkers are not independent, the ensembles
@@ -64,11 +63,22 @@ def convergence(values: Floats, *, chains: bool = True) -> Convergence:
 
     ensembles, steps, walkers = values.shape
     if np.ptp(values) == 0:
-        return Convergence(float("nan"), float("nan"), float("nan"))
+        return Convergence(float("nan"), float("nan"), float("nan"), chains, least)
     rhat = float(az.rhat(np.ascontiguousarray(values.reshape(ensembles, -1))))
+    if not chains:
+        bulk, tail = _worth_of_copies(values.ravel())
+        return Convergence(rhat, bulk, tail, chains, least)
     by_walker = np.ascontiguousarray(values.transpose(0, 2, 1).reshape(ensembles * walkers, steps))
     bulk, tail = (float(az.ess(by_walker, method=m)) for m in ("bulk", "tail"))
-    return Convergence(rhat, bulk, tail, chains)
+    return Convergence(rhat, bulk, tail, chains, least)
+
+
+def _worth_of_copies(values: Floats) -> tuple[float, float]:
+    """Return bulk and tail ESS of draws (draw,) of which copies stand side by side."""
+    first = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
+    weight = np.diff(first, append=len(values)) / len(values)
+    bulk, tail = worth_of_each(weight, values[first, None], weight**2)
+    return float(bulk[0]), float(tail[0])
 
 
 def verdict(profile: Floats, points: Floats) -> str:

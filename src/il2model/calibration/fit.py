@@ -265,8 +265,8 @@ def _write(problem: Problem, sampled: Sampled, curves: Mapping[str, Floats], eff
     posterior = summarise(problem, chains, effort, sampled.options)
     d = len(problem.coordinates)
     best = problem.table(optimum.z[None])
-    rows = parameter_rows(problem, posterior, chains, best, curves, seed)
-    judged = diagnosed(problem, chains, optimum.z, curves, rows)
+    rows = parameter_rows(problem, posterior, chains, best, curves, sampled.options)
+    judged = diagnosed(problem, chains, optimum.z, curves, rows, sampled.options.each)
     judged |= dict(sampled.said)
     judged["converged"] = bool(judged["converged"] and judged["accepted"])
     if not judged["converged"]:

@@ -139,7 +139,8 @@ class _Round:
 
     def passes(self, options: ImportanceOptions) -> bool:
         """Whether its own weights are good enough."""
-        return self.drawn.effective_draws >= options.effective and self.drawn.pareto_k < options.pareto_k
+        enough = self.drawn.effective_draws >= options.effective and self.drawn.pareto_k < options.pareto_k
+        return enough and self.drawn.worth_of_each(options.seed) >= options.each
 
     def answer(self, rounds: Sequence[_Round], options: ImportanceOptions) -> Weighted:
         """Return its draws, with what all rounds took."""
@@ -169,10 +170,10 @@ def _planned(rounds: Sequence[_Round], options: ImportanceOptions) -> _Plan:
     rng = stream(options.seed, "proposal", len(rounds), 1)
     target = _tempered(value, temper) + log_prior(z)
     target = target - log_sum((_tempered(value, temper) + ratio)[None])[0] + np.log(len(z))
-    law, worth = best_law(z, weight, target, min(options.components + failed, _COMPONENTS), rng)
+    law, worth, of_each = best_law(z, weight, target, min(options.components + failed, _COMPONENTS), rng)
     draws = options.draws
     if temper >= 1:
-        wanted = _MARGIN * options.effective / worth
+        wanted = _MARGIN * max(options.effective / worth, options.each / of_each)
         if few or (wanted > _WORTHWHILE * options.largest and failed < _PATIENCE):
             draws = 2 * options.draws
         else:
@@ -245,5 +246,10 @@ def _say(label: str, rounds: Sequence[_Round], options: ImportanceOptions) -> No
     elif last.temper < 1:
         log.info("%s; likelihood to the power %.3f", text, last.temper)
     else:
-        needed = f"{options.effective:.0f} draws and a k below {options.pareto_k:g} are needed"
+        each, needed = (
+            last.drawn.worth_of_each(options.seed),
+            f"{options.effective:.0f} draws, {options.each:.0f} of each",
+        )
+        text = f"{text}, {each:.0f} effective draws of each number and its tails"
+        needed = f"{needed}, and a k below {options.pareto_k:g} are needed"
         log.info("%s; %s: %s", text, needed, "another round" if len(rounds) < options.rounds else "not converged")

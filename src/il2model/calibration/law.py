@@ -13,6 +13,7 @@ import numpy as np
 
 from ..solver.problem import Floats
 from ..store import Array
+from .psis import worth_of_each
 
 #: Degrees of freedom that a law may have, all components alike.
 FREEDOMS = (5.0, 10.0, 20.0)
@@ -131,7 +132,7 @@ def fit_law(z: Floats, weight: Floats, components: int, rng: np.random.Generator
 
 def best_law(
     z: Floats, weight: Floats, log_target: Floats, components: int, rng: np.random.Generator
-) -> tuple[Law, float]:
+) -> tuple[Law, float, float]:
     """Return the law from which the fewest draws would do, judged by draws that were held out.
 
     One draw of a law is worth 1 / E(target / law) draws of the target, with the mean over the target: a
@@ -150,23 +151,26 @@ def best_law(
 
     Returns
     -------
-    Law, float
-        The law of all draws, and what a draw of it is worth.
+    Law, float, float
+        The law of all draws, what a draw of it is worth, and what it is worth for the bulk or tail of the coordinate
+        that it knows least.
     """
     half = rng.random(len(z)) < 0.5
-    chosen, worth = (1, FREEDOMS[0]), 0.0
+    chosen, worth, of_each = (1, FREEDOMS[0]), 0.0, 0.0
+    used = weight > 0
 
     def better(k: int, freedom: float) -> bool:
-        nonlocal chosen, worth
+        nonlocal chosen, worth, of_each
         value = np.empty(len(z))
         for mine in (half, ~half):
             law = fit_law(z[~mine], weight[~mine] / weight[~mine].sum(), k, rng, freedom)
             value[mine] = law.log_density(z[mine])
-        used = weight > 0
-        found = float(1 / (weight[used] @ np.exp(log_target[used] - value[used])))
+        squares = weight[used] * np.exp(log_target[used] - value[used])
+        found = float(1 / squares.sum())
         if found < (1 + _GAIN) * worth:
             return False
         chosen, worth = (k, freedom), found
+        of_each = float(np.min(worth_of_each(weight[used], z[used], squares)))
         return True
 
     for freedom in FREEDOMS:
@@ -175,7 +179,7 @@ def best_law(
     for k in range(2, components + 1):
         if not better(k, chosen[1]):
             break
-    return fit_law(z, weight, chosen[0], rng, chosen[1]), worth
+    return fit_law(z, weight, chosen[0], rng, chosen[1]), worth, of_each
 
 
 def _improved(law: Law, z: Floats, weight: Floats, whole: Floats, pull: float) -> Law:

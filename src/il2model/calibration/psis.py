@@ -24,6 +24,41 @@ def effective_draws(log_weight: Floats) -> float:
     return float(1 / squares) if squares > 0 else 0.0
 
 
+def worth(weight: Floats, values: Floats, squares: Floats) -> Floats:
+    """Return the number of independent draws that know the means of values (draw, quantity) as well, (quantity,).
+
+    Parameters
+    ----------
+    weight : (draw,)
+        They add up to one.
+    values : (draw, quantity)
+    squares : (draw,)
+        Squares of the weights; or weight x target / law, which gives what one draw of that law is worth.
+    """
+    away = (values - weight @ values) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((weight @ away) / (squares @ away))
+
+
+def worth_of_each(weight: Floats, values: Floats, squares: Floats) -> tuple[Floats, Floats]:
+    """Return `worth` for the bulk of each quantity, and for the worse of its tails beyond 5 and 95 %, (quantity,).
+
+    The effective sizes of Vehtari and others (2021), of ranks turned into normal scores and of the share
+    beyond a quantile, with weights in the place of autocorrelations.
+    """
+    from scipy.special import ndtri
+
+    used = weight > 0
+    weight, values, squares = weight[used], values[used], squares[used]
+    order = np.argsort(values, axis=0, kind="stable")
+    sorted_weight = weight[order]
+    share = np.empty(values.shape)
+    np.put_along_axis(share, order, np.cumsum(sorted_weight, axis=0) - sorted_weight / 2, axis=0)
+    bulk = worth(weight, ndtri(np.clip(share, 1e-15, 1 - 1e-15)), squares)
+    low, high = (worth(weight, np.asarray(side, dtype=float), squares) for side in (share <= 0.05, share >= 0.95))
+    return bulk, np.fmin(low, high)
+
+
 def pareto_k(log_weight: Floats) -> float:
     """Return the shape of the tail of the weights: below 0.5 their variance is finite (Vehtari and others 2024)."""
     return smoothed(log_weight)[1]

@@ -24,6 +24,10 @@ R = TypeVar("R")
 Pose = Callable[[], Posed]
 
 
+#: Draws that every estimated number must be worth: to judge it by chains (Vehtari and others 2021), and for its tails.
+EACH = 400.0
+
+
 @dataclass(frozen=True)
 class SamplerOptions:
     """How long and from which seed.
@@ -55,6 +59,11 @@ class SamplerOptions:
     checkpoint: int = 20
     longest: int = 1
 
+    @property
+    def each(self) -> float:
+        """Effective draws demanded of the bulk and the tails of every estimated number."""
+        return EACH
+
     def __post_init__(self) -> None:
         if self.ensembles < 1 or self.walkers < 4 or self.walkers % 2 or self.steps < 1 or self.burn < 0:
             raise InputError("A run needs an ensemble, an even number of at least 4 walkers, and a step.")
@@ -74,6 +83,9 @@ class ImportanceOptions:
         Effective draws demanded of the last round.
     pareto_k : float
         Pareto k that the last round must stay below.
+    each : float
+        Effective draws demanded of the bulk and of both tails (5 and 95 %) of every coordinate, of the last round's
+        draws that count alike; 0 asks for none.
     rounds : int
         At most so many; a fit that has not passed by then has not converged.
     components : int
@@ -88,6 +100,7 @@ class ImportanceOptions:
     largest: int = 15360
     effective: float = 800.0
     pareto_k: float = 0.5
+    each: float = 0.0
     rounds: int = 24
     components: int = 3
     block: int = 96
@@ -102,6 +115,10 @@ class ImportanceOptions:
         checked_seed(self.seed)
         if min(self.first, self.draws, self.rounds, self.components, self.block) < 1 or self.largest < self.draws:
             raise InputError("A run needs a round, a draw in it, a component of its law, and a point in a block.")
+
+
+#: The options of either method.
+Options = SamplerOptions | ImportanceOptions
 
 
 def log_posterior(problem: Posed, z: Floats) -> Floats:
@@ -148,7 +165,7 @@ class Effort:
     size: Size
     options: Mapping[str, SamplerOptions]
     profiles: bool
-    importance: ImportanceOptions = field(default_factory=ImportanceOptions)
+    importance: ImportanceOptions = field(default_factory=lambda: ImportanceOptions(each=EACH))
 
 
 FULL = Effort(
@@ -172,7 +189,7 @@ QUICK = Effort(
         "mirocals": SamplerOptions(walkers=30, burn=15, steps=45, thin=1, starts=1),
     },
     profiles=False,
-    importance=ImportanceOptions(first=768, draws=768, largest=6144, effective=300, rounds=16),
+    importance=ImportanceOptions(first=768, draws=768, largest=6144, effective=300, each=150, rounds=16),
 )
 #: The methods of sampling.
 Sampler = Literal["importance", "emcee"]

@@ -18,6 +18,7 @@ from ..uncertainty.posterior import Posterior
 from .chains import Chains
 from .diagnostics import PROFILE, convergence, informed_directions, jacobian, verdict
 from .problem import Problem
+from .sampling import Options
 from .summary import distinct_earlier_draws, prior_points
 from .target import Target
 
@@ -32,17 +33,17 @@ def parameter_rows(
     chains: Chains,
     best: Mapping[str, Floats],
     curves: Mapping[str, Floats],
-    seed: int,
+    options: Options,
 ) -> list[Row]:
     """Return a row per sampled number: optimum, quantiles, what the data did to its prior, convergence."""
     ensembles, steps, walkers, d = chains.z.shape
     sampled = problem.table(chains.z.reshape(-1, d))
-    prior = problem.table(prior_points(problem, 2000, seed))
+    prior = problem.table(prior_points(problem, 2000, options.seed))
     offset = len(problem.earlier)
     rows: list[Row] = []
     for k, id in enumerate([*problem.map.ids, *problem.nuisances]):
         values = sampled[id].reshape(ensembles, steps, walkers)
-        judged = convergence(values, chains=walkers > 1)
+        judged = convergence(values, chains=walkers > 1, least=options.each)
         z = chains.z[..., offset + k]
         rows.append(
             {
@@ -119,7 +120,7 @@ def _distance(t: Target, estimate: float, predicted: float) -> float | str:
 
 
 def diagnosed(
-    problem: Problem, chains: Chains, z: Floats, curves: Mapping[str, Floats], rows: Sequence[Row]
+    problem: Problem, chains: Chains, z: Floats, curves: Mapping[str, Floats], rows: Sequence[Row], least: float
 ) -> dict[str, object]:
     """Return convergence and identifiability as plain data, and say the worst of it in the log.
 
@@ -130,7 +131,7 @@ def diagnosed(
     of_chains = chains.z.shape[2] > 1
     d = chains.z.shape[-1]
     distinct = distinct_earlier_draws(problem, chains.z.reshape(-1, d))
-    joins = [convergence(chains.z[..., k], chains=of_chains) for k in range(problem.steps)]
+    joins = [convergence(chains.z[..., k], chains=of_chains, least=least) for k in range(problem.steps)]
     judged = [*rows, *(vars(j) | {"converged": j.good} for j in joins)]
     worst = {
         "rhat": float(np.nanmax([r["rhat"] for r in judged])),
@@ -146,6 +147,7 @@ def diagnosed(
     )
     return {
         "worst": worst,
+        "demanded_ess": least,
         "converged": all(r["converged"] for r in judged),
         **({"acceptance": chains.acceptance.tolist()} if of_chains else {}),
         "joins": {

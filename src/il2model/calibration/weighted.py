@@ -13,7 +13,7 @@ from ..solver.problem import Floats
 from ..streams import stream
 from .chains import Chains
 from .law import Law, log_prior
-from .psis import effective_draws, log_mean, normalised, pareto_k, resampled
+from .psis import effective_draws, log_mean, normalised, pareto_k, resampled, worth_of_each
 
 #: Chains that the draws are handed on as, and their length.
 CHAINS, LENGTH = 4, 1200
@@ -72,6 +72,11 @@ class Weighted:
     def equal(self, n: int, seed: int) -> NDArray[np.int64]:
         """Return the places of n draws that count alike, in order."""
         return resampled(self.log_weight, n, stream(seed, "resample"))
+
+    def worth_of_each(self, seed: int) -> float:
+        """Return what draws that count alike are worth for the coordinate and the tail that they know least."""
+        counts = np.bincount(self.equal(CHAINS * LENGTH, seed), minlength=len(self.z)) / (CHAINS * LENGTH)
+        return float(np.min(worth_of_each(counts, self.z, counts**2)))
 
     @property
     def moments(self) -> tuple[Floats, Floats]:
