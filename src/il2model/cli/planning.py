@@ -57,7 +57,7 @@ def power(
     cycles : N
         Number of its cycles (default 19).
     follow_up : DAYS
-        End of the trial, instead of the design's.
+        End of the trial, instead of the design's; visits after it are left out, which a note says.
     enrich
         Covariate that --cuts are of.
     cuts

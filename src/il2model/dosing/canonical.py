@@ -26,7 +26,7 @@ def ordered(doses: Iterable[Dose], resets: Iterable[float]) -> tuple[tuple[Dose,
     for dose in doses:
         empty = dose.amount == 0 and (dose.reset or dose.ss)
         wiped += [dose.time] if empty else []
-        clean.append(replace(dose, reset=False, ss=False) if empty else dose)
+        clean.append(replace(dose, reset=False, ss=False, ii=0.0) if empty else dose)
     clean.sort(key=lambda d: (d.time, not d.ss, not d.reset))
     found: list[Dose] = []
     for dose in clean:

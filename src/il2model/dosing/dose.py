@@ -69,7 +69,7 @@ class Dose:
     reset : bool
         Set the IL-2 half back to untreated first (evid 4).
     ss, ii : bool, float
-        The IL-2 half is on the periodic orbit of this dose given every `ii` days.
+        The IL-2 half is on the periodic orbit of this dose given every `ii` days; without `ss`, no `ii`.
     """
 
     time: float
@@ -87,8 +87,7 @@ class Dose:
         object.__setattr__(self, "per_m2", bool(self.per_m2 or per_m2))
         object.__setattr__(self, "time", day_of(self.time, "the time of a dose"))
         object.__setattr__(self, "duration", day_of(self.duration, "the duration of a dose"))
-        ii = day_of(self.ii, "ii")
-        object.__setattr__(self, "ii", ii if self.ss else 0.0)
+        object.__setattr__(self, "ii", day_of(self.ii, "ii"))
         if self.time < 0:
             raise InputError(f"A dose at day {self.time:g} lies before t = 0.")
         if self.duration < 0:
@@ -96,6 +95,11 @@ class Dose:
         if not (isinstance(self.route, str) and self.route.isidentifier()):
             raise InputError(
                 f"The route of a dose is {self.route!r}; it must be the id of a route, such as 'sc' or 'iv'."
+            )
+        if self.ii and not self.ss:
+            raise InputError(
+                f"A dose with ii = {self.ii:g} and without ss is one dose, and ii would say nothing: give ss=True for "
+                "the orbit of doses at that interval, or a Regimen for several doses."
             )
         if self.ss and self.ii <= 0:
             raise InputError("A dose with ss = 1 needs an interval ii above zero.")

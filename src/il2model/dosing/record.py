@@ -133,6 +133,8 @@ def _dose(table: Table, k: int, time: float, evid: int, addl: int, ii: float) ->
         raise InputError(f"{place}: ii is {ii:g}; it must be zero or more.")
     if addl and ii <= 0:
         raise InputError(f"{place}: addl needs an interval ii above zero.")
+    if ii and not (addl or ss):
+        raise InputError(f"{place}: ii is {ii:g} without addl or ss, which NONMEM refuses: one dose has no interval.")
     duration = _duration(table, k, amount)
     per_m2, route = _code(table, k, "per_m2", range(2)), _route(table, k)
     try:

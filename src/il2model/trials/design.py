@@ -165,8 +165,13 @@ class TrialDesign(Portable):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the arms must know: doses beyond the follow-up, and what was not studied."""
-        return tuple(f"{a.name}: {note}." for a in self.arms for note in a.regimen.notes(self.follow_up))
+        """What a reader must know: visits and doses beyond the follow-up, and what was not studied."""
+        told = tuple(f"{a.name}: {note}." for a in self.arms for note in a.regimen.notes(self.follow_up))
+        late = [day for day in (self.trial.visits if self.trial is not None else ()) if day > self.follow_up]
+        if not late:
+            return told
+        days = f"{'s' if len(late) > 1 else ''} {', '.join(f'{day:g}' for day in late)}"
+        return (f"Visits of {self.name} after day {self.follow_up:g} are left out: day{days}.", *told)
 
     def replace(self, **changes: Any) -> TrialDesign:
         """Return a copy with other values, checked again."""

@@ -127,6 +127,7 @@ REFUSED = {
     "a dose before 0": ("time,amt\n-1,2\n", "record 1.*before t = 0"),
     "a reset before 0": ("time,amt,evid\n-1,0,3\n0,2,1\n", "before t = 0"),
     "addl without ii": ("time,amt,addl\n0,2,3\n", "interval ii"),
+    "ii without addl or ss": ("time,amt,addl,ii\n0,2,0,1\n", "ii is 1 without addl or ss"),
     "addl below 0": ("time,amt,addl,ii\n0,2,-1,1\n", "addl"),
     "addl of a half": ("time,amt,addl,ii\n0,2,1.5,1\n", "addl"),
     "ii below 0": ("time,amt,ii\n0,2,-1\n", "ii"),

@@ -7,6 +7,7 @@ import pytest
 
 import il2model as il2
 from il2model.dosing.regimen import Dose, Regimen, parse_amount
+from il2model.errors import InputError
 
 
 def test_amounts_in_every_unit():
@@ -107,3 +108,11 @@ def test_a_regimen_of_uneven_runs_is_told_by_its_ends():
     plan = Regimen((Dose(0, 1), Dose(1, 2), Dose(10, 1), Dose(40, 1)))
     assert str(plan) == "1 to 2 MIU, 4 doses from day 0 to day 40."
     assert str(Regimen((Dose(3, 1, "iv", 0.5),))) == "1 MIU i.v. over 12 h, 1 dose from day 3 to day 3."
+
+
+def test_an_interval_without_a_steady_state_is_refused():
+    with pytest.raises(InputError, match=r"ii = 1 and without ss is one dose"):
+        Dose(0, 1, ii=1)
+    assert Dose(0, 1, ss=True, ii="1 day").ii == 1
+    # what says steady state of nothing is a reset, and has no interval left
+    assert Regimen((Dose(0, 1), Dose(5, 0, ss=True, ii=1))).resets == (5,)

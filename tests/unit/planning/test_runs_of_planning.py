@@ -228,3 +228,16 @@ def test_trials_without_a_test_are_counted_and_said():
     assert study.table["without_test"].to_list() == [6] and study.table["power"].to_list() == [0.0]
     assert any("In up to 6 trials of a cell the test has no value" in note for note in study.notes)
     assert not any("no value" in note for note in power().notes)
+
+
+def test_visits_after_the_end_of_a_shorter_trial_are_said():
+    plan = il2.TrialDesign.named("imodals")
+    kept = tuple(v for v in plan.visits if v.day <= 60)
+    shorter = plan.replace(follow_up=60.0, visits=kept)
+    late = [f"{v.day:g}" for v in plan.visits if v.day > 60]
+    assert late and shorter.notes[0] == f"Visits of imodals after day 60 are left out: days {', '.join(late)}."
+    assert not any("Visits" in note for note in plan.notes)
+    study = il2.power_study(shorter, cuts=[None], sizes=[9], replicates=2, pool=12, hazard_ratio=0.5, workers=1)
+    assert (
+        shorter.notes[0] in study.notes and shorter.notes[0] in study.plot().axes[0].get_figure()._suptitle.get_text()
+    )
