@@ -41,7 +41,9 @@ _COUNTERS: Mapping[str, _Counter] = {
 }
 #: Streams of NumPy's default generator: its seed is the seed, followed by so many numbers.
 _SEQUENCES: Mapping[str, int] = {
-    **dict.fromkeys(("sobol", "design", "resample", "sampling_law", "predicted_trial", "importance"), 0),
+    **dict.fromkeys(("sobol", "design", "resample", "sampling_law", "predicted_trial", "importance", "mixed"), 0),
+    # k: structure
+    "pseudo_prior": 1,
     **{"proposal": 2, "chain": 1, "emulator_bank": 0, "probe": 0, "synthetic_trial": 1},
 }
 #: Seeds of what no user seeds: the same points in every run.

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..errors import InputError, unknown_name
 from ..solver.problem import Floats
+from ..units import to_float
 from .evidence import Evidence
 from .problem import Problem, Structure
 from .psis import normalised
@@ -14,13 +16,53 @@ from .tables import Row
 
 #: Published numbers that stacking needs: fewer tell no mixture from its best part.
 POINTS = 4
-_ROUNDS, _NOTHING = 5000, 1e-9
+_ROUNDS, _NOTHING, _CLOSE = 5000, 1e-9, 0.01
 
 
 def prior_weights(structures: Sequence[Structure]) -> Floats:
     """Return the prior weight of each structure: every family has the same, its members share it."""
     families = [s.family or s.name for s in structures]
     return np.array([1 / families.count(f) for f in families]) / len(set(families))
+
+
+def floored(weights: Floats, names: Sequence[str], floor: Mapping[str, float]) -> Floats:
+    """Raise the weights of some structures together to a floor.
+
+    Parameters
+    ----------
+    weights : (structure,)
+        They add up to one.
+    names : sequence of str
+    floor : {'name+name': share}
+        Least weight of these structures together; what is missing is taken from all others in proportion, and given
+        to them in proportion.
+
+    Raises
+    ------
+    InputError, UnknownNameError
+        If a structure stands in two floors, or the floors leave nothing for the others.
+    """
+    found, taken = np.array(weights, dtype=float), np.zeros(len(names), dtype=bool)
+    for together, share in floor.items():
+        mine = np.isin(names, members := [name.strip() for name in together.split("+")])
+        for name in members:
+            if name not in names:
+                raise unknown_name("structure with a floor", name, names)
+        least = to_float(share, "1", what=f"the floor of {together}")
+        if not 0 < least < 1 or (taken & mine).any():
+            raise InputError(f"The floor of {together} is {share}; it must be a share of its own between 0 and 1.")
+        taken |= mine
+        total = float(found[mine].sum())
+        if total == 0.0:
+            raise InputError(f"{together} has no weight to raise: its evidence is not known.")
+        if total < least:
+            found[mine] *= least / total
+            found[~mine] *= (1 - least) / (1 - total)
+    for together, share in floor.items():  # a later floor took from an earlier one
+        mine = np.isin(names, [name.strip() for name in together.split("+")])
+        if found[mine].sum() < float(share) - _CLOSE:
+            raise InputError(f"The floors together leave {together} less than {share}; ask for less.")
+    return found
 
 
 def evidence_weights(found: Sequence[Evidence]) -> Floats:

@@ -14,8 +14,9 @@ from ..parameters import Distribution, Parameter, ParameterSet, load_parameters
 from ..parameters.distribution import DISTRIBUTIONS, distribution
 from ..uncertainty.coordinates import quantile
 from ..units import to_finite
+from .mixture import AVERAGE
 from .problem import PARAMETERS, Structure
-from .structures import BY_STAGE
+from .structures import AVERAGED, BY_STAGE
 from .target import JOINT
 
 _LAW = re.compile(r"^\s*([a-z]+)\s*\((.*)\)\s*$", re.S)
@@ -42,6 +43,8 @@ class Choices:
     structure : Structure
     of_stage : str, optional
         The one stage that the structure belongs to.
+    averaged : bool
+        Whether the stages that are averaged over their structures by default are so here.
     """
 
     fix: Mapping[str, float] = field(default_factory=dict)
@@ -49,6 +52,7 @@ class Choices:
     priors: Mapping[str, Distribution] = field(default_factory=dict)
     structure: Structure = field(default_factory=Structure)
     of_stage: str | None = None
+    averaged: bool = False
 
     @classmethod
     def of(
@@ -75,6 +79,9 @@ class Choices:
         held = {id: values.record(id).check(value) for id, value in (fix or {}).items()}
         estimated = [i for s in stages for i in PARAMETERS[s]]
         chosen, of_stage = _structure(structure, stages)
+        averaged = structure == AVERAGE or (structure is None and only is None)
+        if averaged:
+            _check_average(stages, [*held, *(prior or {})], named=structure == AVERAGE)
         laws = {id: _prior(values.record(id), law) for id, law in (prior or {}).items()}
         elsewhere = {i: s for s, ids in PARAMETERS.items() for i in ids if s not in stages}
         for id in laws:
@@ -94,7 +101,20 @@ class Choices:
                 raise InputError(f"Nothing is left to estimate in the stage {stage!r}; leave it out, or hold less.")
         if some is not None:
             held |= {i: values[i] for i in estimated if i not in some and i not in held}
-        return cls(fix=held, only=some, priors=MappingProxyType(laws), structure=chosen, of_stage=of_stage)
+        return cls(
+            fix=held,
+            only=some,
+            priors=MappingProxyType(laws),
+            structure=chosen,
+            of_stage=of_stage,
+            averaged=averaged,
+        )
+
+    def structures_of(self, stage: str, *, first: bool) -> tuple[Structure, ...]:
+        """Return the structures of a stage: several where it is averaged over them."""
+        if self.averaged and stage in AVERAGED:
+            return tuple(replace(self, structure=s).structure_of(stage, first=first) for s in BY_STAGE[stage])
+        return (self.structure_of(stage, first=first),)
 
     def structure_of(self, stage: str, *, first: bool) -> Structure:
         """Return the structure of a stage; a parameter that no stage estimates is estimated in the first."""
@@ -112,14 +132,29 @@ class Choices:
         return replace(base, fix={**base.fix, **self.fix}, free=free)
 
 
+def _check_average(stages: Sequence[str], changed: Sequence[str], *, named: bool) -> None:
+    """Refuse an average of no stage, and changes of what its structures differ in."""
+    mine = [s for s in AVERAGED if s in stages]
+    if named and not mine:
+        raise InputError(f"An average over structures is of the stage {AVERAGED[0]!r}, which is not fitted here.")
+    for stage in mine:
+        differ = {i for s in BY_STAGE[stage] for i in (*s.fix, *s.free)}
+        for id in changed:
+            if id in differ:
+                raise InputError(
+                    f"{id} is what the structures of the stage {stage!r} differ in; name one of them (structure) to "
+                    "change it."
+                )
+
+
 def _structure(given: str | Structure | None, stages: Sequence[str]) -> tuple[Structure, str | None]:
-    if given is None or isinstance(given, Structure):
-        return given or Structure(), None
+    if given is None or isinstance(given, Structure) or given == AVERAGE:
+        return given if isinstance(given, Structure) else Structure(), None
     known = {s.name: (s, stage) for stage, some in BY_STAGE.items() for s in some if s.name != "default"}
     if given == "default":
         return Structure(), None
     if given not in known:
-        raise unknown_name("structure", given, ("default", *known))
+        raise unknown_name("structure", given, (AVERAGE, "default", *known))
     structure, stage = known[given]
     if stage not in stages:
         raise InputError(f"The structure {given!r} is of the stage {stage!r}, which is not fitted here.")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..parameters import ParameterSet
 from ..runs import Executor, Progress, RunOptions, crew, log, one_thread
 from ..solver.problem import Floats
 from ..streams import stream
@@ -22,7 +23,7 @@ from .psis import left_out
 from .sampled import LEAST, part
 from .sampling import ImportanceOptions
 from .simulator import Size
-from .structures import BY_STAGE, pose
+from .structures import BY_STAGE, Given, pose
 from .summary import predictions
 from .weighted import Weighted
 
@@ -67,14 +68,17 @@ def evidence(
     *,
     size: Size | None = None,
     results: str | None = None,
+    targets: Given = None,
+    parameters: ParameterSet | None = None,
     default: Evidence | None = None,
 ) -> Evidence:
     """Sample a structure, starting at draws of the default where there are some."""
-    build = partial(pose, stage, structure, size or Size(), results)
+    build = partial(pose, stage, size=size or Size(), results=results, targets=targets, parameters=parameters)
+    theirs, build = (None if default is None else build(default.structure)), partial(build, structure)
     problem = build()
     start = None
-    if default is not None and default.drawn.rounds > 1:
-        start = _moved(default, Problem.pose(stage, size=size, results=results), problem, options.seed)
+    if default is not None and theirs is not None and default.drawn.rounds > 1:
+        start = _moved(default, theirs, problem, options.seed)
     home = None if run.folder is None else Path(run.folder) / structure.name
     label = f"{stage}, {structure.name}"
     drawn = explore(
@@ -107,6 +111,8 @@ def compare(
     *,
     results: str | Path | None = None,
     size: Size | None = None,
+    targets: Given = None,
+    parameters: ParameterSet | None = None,
     structures: Sequence[Structure] | None = None,
     options: ImportanceOptions | None = None,
     seed: int = 1,
@@ -125,6 +131,8 @@ def compare(
     results : path, optional
         The fits of the earlier stages; those that ship by default.
     size : Size, optional
+    targets, parameters
+        As in `calibrate`.
     structures : sequence of Structure, optional
         Those of the stage by default; the first lends its draws to the others.
     options : ImportanceOptions, optional
@@ -141,7 +149,16 @@ def compare(
             mine = part(crewed, 100 * k // len(chosen), 100 * (k + 1) // len(chosen))
             place = None if results is None else str(results)
             default = found[0] if found else None
-            found.append(evidence(structure, stage, given, mine, size=size, results=place, default=default))
+            found.append(
+                evidence(
+                    *(structure, stage, given, mine),
+                    size=size,
+                    results=place,
+                    targets=targets,
+                    parameters=parameters,
+                    default=default,
+                )
+            )
             _say(stage, found[-1])
             mine.tell(100, 100)
     return found

@@ -5,15 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import get_args
-
-import numpy as np
 
 from .. import sums
 from ..endpoints import STAGES
-from ..errors import InputError, unknown_name
+from ..errors import InputError
 from ..manifest import peak_memory
 from ..parameters import Distribution, ParameterSet
 from ..runs import Executor, Progress, RunOptions, crew, log, one_thread
@@ -21,21 +17,20 @@ from ..solver.problem import Floats
 from ..store import remove_results
 from ..streams import checked_seed
 from ..uncertainty.posterior import Posterior
-from ..uncertainty.posterior_file import PRIOR
-from ..units import to_whole
 from .choices import Choices
 from .diagnostics import profiles
 from .joint import stagewise_draws
-from .problem import Problem, Structure, design_hash
+from .mixing import Question, by_average
+from .mixture import design_of
+from .plan import check_together, order_of, size_of, sized, structure_for
+from .problem import Problem, Structure
 from .sampled import Sampled, Task, by_emcee, by_importance, part
-from .sampling import EFFORTS, Effort, Sampler
+from .sampling import EFFORTS, Effort, ImportanceOptions, Sampler
 from .simulator import Size
 from .stored import FILES, check_new, done, kept
-from .structures import recalibrated
-from .summary import point_estimate, predictions, prior_points, summarise
-from .tables import diagnosed, parameter_rows, target_rows, write_table
 from .target import JOINT
 from .targets import Source, is_source, several
+from .written import write_fit
 
 
 def calibrate(
@@ -50,6 +45,7 @@ def calibrate(
     only: Sequence[str] | None = None,
     prior: Mapping[str, str | Distribution] | None = None,
     structure: str | Structure | None = None,
+    floor: Mapping[str, float] | None = None,
     sampler: Sampler = "importance",
     size: int | Size | None = None,
     joint: bool = False,
@@ -86,12 +82,16 @@ def calibrate(
         Such as "lognormal(0.3 L/min, 0.2)": another prior, 95 % of it within the bounds of the record. A parameter
         that no stage estimates is estimated too.
     structure : str or Structure, optional
-        A structural alternative by its name.
+        A structural alternative by its name, or 'average': draws of all structures of the stage imodals by posterior
+        weight (evidence times prior weight; near-copies share one). So by default, unless `only` is given.
+    floor : {'name+name': share}, optional
+        Least weight of some structures together in an average, such as {"crowding+exhaustion": 0.08}. None by
+        default; the fit says the weights without it, and the prior weights that it amounts to.
     sampler : {'importance', 'emcee'}
         Adaptive importance sampling, which also gives the evidence; or chains, an independent check that
         takes many times as long.
     size : int or Size, optional
-        Virtual patients of the likelihood of the cohort stages.
+        Virtual patients of the likelihood.
     joint : bool
         Besides, fit all parameters to all targets as one problem, by importance sampling from the draws of the
         stages: its draws are not picked from those of an earlier stage. Without profiles.
@@ -121,14 +121,15 @@ def calibrate(
     run = RunOptions(
         folder=folder, resume=resume, overwrite=overwrite, workers=workers, executor=executor, progress=progress
     )
-    order = _order(stages, sampler, joint)
-    effort, home = _sized(EFFORTS["quick" if quick else "full"], size), Path(folder)
-    sizes = {s: _size(s, effort, sampler) for s in order}
+    order = order_of(stages, sampler, joint)
+    effort, home = sized(EFFORTS["quick" if quick else "full"], size), Path(folder)
+    sizes = {s: size_of(s, effort, sampler) for s in order}
     chosen = targets if targets is None or is_source(targets) else tuple(several(targets))
     own = [s for s in order if s != JOINT] or list(STAGES)
-    choices = Choices.of(own, parameters, fix=fix, only=only, prior=prior, structure=structure)
-    if joint and choices.structure.trait.follow_up is not None:
-        raise InputError(f"The joint fit has no structure {choices.structure.name!r}; fit its stage alone.")
+    wanted = structure_for(sampler, structure)
+    choices = Choices.of(own, parameters, fix=fix, only=only, prior=prior, structure=wanted)
+    structures = {s: choices.structures_of(s, first=s == own[0]) for s in order}
+    check_together(structures, joint=joint, floor=floor)
     if not (resume or overwrite):
         check_new(home, order)
     fits: dict[str, Posterior] = {}
@@ -140,14 +141,14 @@ def calibrate(
                 run.tell(before + sizes[stage] * done // max(total, 1), sum(sizes.values()))
 
             mine = replace(crewed, progress=tell)
-            alternative = choices.structure_of(stage, first=stage == own[0])
             fits[stage] = fit_stage(
                 stage,
                 home,
                 effort,
                 seed=seed,
                 targets=chosen,
-                structure=alternative,
+                structure=structures[stage],
+                floor=floor,
                 parameters=parameters,
                 sampler=sampler,
                 run=mine,
@@ -158,36 +159,6 @@ def calibrate(
 
 #: Points that the climb to the optimum starts from, after importance sampling.
 _STARTS = 2
-#: What importance sampling of each stage takes, in thousandths of all.
-_SHARES = {"pk": 30, "imodals": 330, "progression": 210, "mirocals": 430, JOINT: 1000}
-
-
-def _size(stage: str, effort: Effort, sampler: Sampler) -> int:
-    """Return how much work a stage is: steps of its chains, or its share."""
-    options = effort.options.get(stage)
-    if sampler == "importance" or options is None:
-        return _SHARES[stage]
-    return options.ensembles * (options.burn + options.steps)
-
-
-def _order(stages: str | tuple[str, ...], sampler: Sampler, joint: bool) -> list[str]:
-    """Return what is fitted, in order."""
-    wanted = STAGES if stages == "all" else (stages,) if isinstance(stages, str) else tuple(stages)
-    for stage in wanted:
-        if stage not in STAGES:
-            raise unknown_name("stage", stage, (*STAGES, "all"))
-    if sampler not in get_args(Sampler):
-        raise unknown_name("sampler", sampler, get_args(Sampler))
-    if joint and sampler != "importance":
-        raise InputError(f"The joint fit is sampled by importance, not by {sampler}; leave one of the two out.")
-    return [stage for stage in (*STAGES, JOINT) if stage in wanted or (joint and stage == JOINT)]
-
-
-def _sized(effort: Effort, size: int | Size | None) -> Effort:
-    if size is None:
-        return effort
-    patients = size if isinstance(size, Size) else replace(effort.size, patients=to_whole(size, "size", 8, 65536))
-    return replace(effort, size=patients)
 
 
 def fit_stage(
@@ -197,12 +168,15 @@ def fit_stage(
     *,
     seed: int = 1,
     targets: Source | Iterable[Source] | None = None,
-    structure: Structure | None = None,
+    structure: Structure | Sequence[Structure] | None = None,
+    floor: Mapping[str, float] | None = None,
     parameters: ParameterSet | None = None,
     sampler: Sampler = "importance",
     run: RunOptions | None = None,
 ) -> Posterior:
     """Sample, optimise, judge and store one stage in `folder/stage`; the earlier ones must lie in `folder`.
+
+    The draws of several structures are averaged.
 
     Raises
     ------
@@ -213,16 +187,21 @@ def fit_stage(
     home = folder / stage
     if not (run.resume or run.overwrite):
         check_new(folder, (stage,))
-    if structure is not None and structure.trait.follow_up is not None:
-        structure = recalibrated(stage, structure, effort.size, str(folder))
-    given = partial(Problem.pose, stage, size=effort.size, structure=structure, parameters=parameters)
-    pose = partial(given, targets=targets, results=str(folder))
+    alternatives = (structure,) if isinstance(structure, Structure) else tuple(structure or (Structure(),))
+    asked = Question(
+        stage=stage,
+        structures=alternatives,
+        size=effort.size,
+        results=str(folder),
+        targets=targets,
+        parameters=parameters,
+        floor=floor,
+    )
+    pose = asked.problem if len(alternatives) > 1 else asked.part(alternatives[0])
     problem = pose()
     if not problem.fitted:
-        raise InputError(
-            f"No target of the stage {stage!r} is fitted: none of the given trials has one with use = fit."
-        )
-    design = design_hash(problem)
+        raise InputError(f"No target of the stage {stage!r} is fitted: no given trial has one with use = fit.")
+    design = design_of(problem)
     if run.overwrite:
         remove_results(home, *FILES)
     if done(home):
@@ -235,66 +214,39 @@ def fit_stage(
         key: dict[str, object] = {"stage": stage, "design": design, "seed": seed, "sampler": sampler}
         task = Task(pose=pose, home=home, key=key, run=crewed, label=stage)
         importance = replace(effort.importance, seed=seed)
-        if sampler == "importance":
-            sampled = by_importance(task, importance, 1 if stage == JOINT else _STARTS, _start(problem, folder, seed))
-        else:
-            sampled = by_emcee(task, replace(effort.options[stage], seed=seed), importance)
+        average = by_average(asked, task, importance, _STARTS) if len(alternatives) > 1 else None
+        sampled = average.sampled if average is not None else _alone(problem, task, folder, effort, importance)
+        problem = problem if average is None else average.problem
         curves: Mapping[str, Floats] = {}
         if effort.profiles and stage != JOINT:
-            optimum, named = sampled.optimum, {"verb": "profiles"} | key
-            told = part(crewed, 72, 92) if sampler == "importance" else replace(crewed, progress=None)
-            curves = profiles(pose, optimum.z, optimum.covariance, home / "profiles", named, told)
+            leading, optimum = (pose, sampled.optimum) if average is None else average.leading
+            begin = 72 if average is None else 92
+            rest = part(crewed, begin, 98) if sampler == "importance" else replace(crewed, progress=None)
+            named = {"verb": "profiles"} | key
+            curves = profiles(leading, optimum.z, optimum.covariance, home / "profiles", named, rest)
         with one_thread():
-            posterior = _write(problem, sampled, curves, effort, home)
-    # what the fit cost lies apart from the results, which depend on the seed alone
+            told = {} if average is None else average.told
+            posterior = write_fit(problem, sampled, curves, effort, home, told, floor or {})
+    sums.write_json(home / "timing.json", _cost(start))
+    return posterior
+
+
+def _cost(start: float) -> dict[str, float]:
+    """Return what a fit took: apart from its results, which depend on the seed alone."""
     cost = {"wall_seconds": round(time.perf_counter() - start, 1)}
     if (peak := peak_memory(children=True)) is not None:
         cost["peak_memory_of_a_process_MB"] = round(peak * 2**20 / 1e6, 1)
-    sums.write_json(home / "timing.json", cost)
-    return posterior
+    return cost
+
+
+def _alone(problem: Problem, task: Task, folder: Path, effort: Effort, importance: ImportanceOptions) -> Sampled:
+    """Sample one structure by the method that is asked for."""
+    stage = problem.stage
+    if task.key["sampler"] == "emcee":
+        return by_emcee(task, replace(effort.options[stage], seed=importance.seed), importance)
+    return by_importance(task, importance, 1 if stage == JOINT else _STARTS, _start(problem, folder, importance.seed))
 
 
 def _start(problem: Problem, folder: Path, seed: int) -> Floats | None:
     """Return draws to start from: those of the stages, for the joint problem."""
     return stagewise_draws(problem, folder, seed) if problem.stage == JOINT else None
-
-
-def _write(problem: Problem, sampled: Sampled, curves: Mapping[str, Floats], effort: Effort, home: Path) -> Posterior:
-    """Write estimate, covariance, targets against predictions, diagnostics, manifest; the posterior last."""
-    chains, optimum, seed = sampled.chains, sampled.optimum, sampled.options.seed
-    posterior = summarise(problem, chains, effort, sampled.options)
-    d = len(problem.coordinates)
-    best = problem.table(optimum.z[None])
-    rows = parameter_rows(problem, posterior, chains, best, curves, sampled.options)
-    judged = diagnosed(problem, chains, optimum.z, curves, rows, sampled.options.each)
-    judged |= dict(sampled.said)
-    judged["converged"] = bool(judged["converged"] and judged["accepted"])
-    if not judged["converged"]:
-        log.warning("%s: NOT CONVERGED; see %s", problem.stage, home / "diagnostics.json")
-    told = {id: known for e in problem.earlier for id, known in e.beside.items()}
-    told |= {str(r["id"]): {k: r[k] for k in ("verdict", *PRIOR)} for r in rows}
-    posterior = replace(posterior, manifest={**posterior.manifest, "converged": judged["converged"]}, beside=told)
-    write_table(home / "parameters.csv", rows)
-    pick = posterior.pick(min(len(posterior), 400), seed)
-    drawn = predictions(problem, posterior.table(pick))
-    before = predictions(problem, problem.table(prior_points(problem, 200, seed)))
-    at_best = problem.predict(best, checks=True)
-    write_table(home / "targets.csv", target_rows(problem, drawn, before, at_best))
-    covariance = np.cov(posterior.z.reshape(-1, d).T).reshape(d, d)
-    header = ",".join(problem.coordinates)
-    rows_of = [",".join(f"{v:.6g}" for v in row) for row in covariance]
-    sums.write(home / "covariance.csv", "\n".join([header, *rows_of, ""]).encode())
-    sums.write_json(
-        home / "estimate.json",
-        {
-            "point": point_estimate(posterior, problem),
-            "optimum": {i: float(v[0]) for i, v in best.items()},
-            "log_posterior_at_optimum": optimum.log_posterior,
-            "starts": optimum.starts.tolist(),
-        },
-    )
-    sums.write_json(home / "diagnostics.json", judged)
-    sums.write_json(home / "manifest.json", dict(posterior.manifest))
-    posterior.save(home / "posterior.nc")
-    sums.know(home / "posterior.nc")
-    return posterior

@@ -14,6 +14,7 @@ from ..solver.problem import Floats
 from ..streams import stream
 from ..uncertainty.posterior import Posterior
 from .likelihood import LAWS, joint_moments, pointwise
+from .mixing import fitted_problem
 from .problem import Problem
 from .simulator import Size
 from .tables import Row
@@ -36,7 +37,7 @@ def stored_problem(
     """
     size = posterior.manifest.get("size")
     of_fit = Size(**size) if isinstance(size, Mapping) else None
-    problem = Problem.pose(posterior.fit, size=of_fit, targets=targets, results=folder)
+    problem = fitted_problem(posterior, folder, targets, of_fit)
     other = f"The fit {posterior.fit} is of another model or of other targets; give the targets that it was fitted to."
     if problem.coordinates != posterior.coordinates:
         raise InputError(other)

@@ -49,7 +49,7 @@ def by_importance(task: Task, options: ImportanceOptions, starts: int, start: Fl
     """Sample by importance, climb from the best draws, and estimate the evidence once more by a bridge."""
     run, home = task.run, task.home
     drawn = explore(task.pose, home / "rounds", options, part(run, 0, 60), start=start, label=task.label)
-    points = _best(drawn, starts)
+    points = best_draws(drawn, starts)
     key = {"verb": "optimum"} | dict(task.key)
     climbing = SamplerOptions(seed=options.seed, starts=starts)
     optimum = optimize_stored(task.pose, home / "optimum", key, climbing, run, (points, drawn.moments[1]))
@@ -57,18 +57,18 @@ def by_importance(task: Task, options: ImportanceOptions, starts: int, start: Fl
     key = {"verb": "bridge"} | dict(task.key)
     second = bridged(task.pose, home / "bridge", key, drawn, options.seed, run)
     run.tell(72, 100)
-    agree = _agree(drawn.evidence, second)
+    alike = agree(drawn.evidence, second)
     if not drawn.converged:
         log.warning(
             "%s: NOT CONVERGED after %d rounds: %.0f effective draws, Pareto k %.2f; %.0f and a k below %g are needed",
             *(task.label, drawn.rounds, drawn.effective_draws, drawn.pareto_k, options.effective, options.pareto_k),
         )
-    if not agree:
+    if not alike:
         text = "%s: NOT CONVERGED: the two estimates of ln evidence, %.2f +- %.2f and %.2f +- %.2f by a bridge, differ"
         log.warning(text, task.label, *drawn.evidence, second.log, second.error)
     said: dict[str, object] = {
         "sampler": "importance",
-        "accepted": drawn.converged and agree,
+        "accepted": drawn.converged and alike,
         "effective_draws": drawn.effective_draws,
         "pareto_k": drawn.pareto_k,
         "rounds": drawn.rounds,
@@ -131,7 +131,7 @@ def part(run: RunOptions, first: int, last: int) -> RunOptions:
     return replace(run, progress=tell)
 
 
-def _best(drawn: Weighted, starts: int) -> Floats:
+def best_draws(drawn: Weighted, starts: int) -> Floats:
     """Return points to climb from: the best draw, and the best of those that lie farthest from the ones before."""
     value = drawn.log_likelihood - 0.5 * (drawn.z**2).sum(axis=1)
     some = np.argsort(-value, kind="stable")[: max(20, len(value) // 50)]
@@ -142,6 +142,7 @@ def _best(drawn: Weighted, starts: int) -> Floats:
     return np.asarray(drawn.z[chosen])
 
 
-def _agree(first: tuple[float, float], second: Bridge) -> bool:
+def agree(first: tuple[float, float], second: Bridge) -> bool:
+    """Whether two estimates of ln evidence differ by no more than their errors."""
     limit = max(_APART, _ERRORS * float(np.hypot(first[1], second.error)))
     return abs(first[0] - second.log) <= limit

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
+from ..parameters import ParameterSet
 from ..trial_files import reference, reference_follow_up
 from .likelihood import joint_moments, log_likelihood
 from .mirocals import Trait
 from .problem import Problem, Structure
 from .simulator import Size
 from .summary import predictions, prior_points
+from .targets import Source
+
+#: Trials, as `calibrate` takes them.
+Given: TypeAlias = Source | Iterable[Source] | None
 
 #: Of the IL-2 half, judged by the studies of Treg.
 _NO_TACHYPHYLAXIS = {"tachyphylaxis_strength": 0.0}
@@ -63,6 +69,8 @@ ALS_STRUCTURES: tuple[Structure, ...] = (
     ),
 )
 BY_STAGE: Mapping[str, tuple[Structure, ...]] = {"imodals": IL2_STRUCTURES, "mirocals": ALS_STRUCTURES}
+#: Stages whose draws are an average over their structures.
+AVERAGED: tuple[str, ...] = ("imodals",)
 
 
 def yardsticks(problem: Problem, n: int = 512, seed: int = 1) -> dict[str, float]:
@@ -84,14 +92,21 @@ def yardsticks(problem: Problem, n: int = 512, seed: int = 1) -> dict[str, float
     return {"no effect": float(logsumexp(value) - np.log(len(value))), "saturated": float(-0.5 * logdet)}
 
 
-def pose(stage: str, structure: Structure, size: Size, results: str | None) -> Problem:
+def pose(
+    stage: str,
+    structure: Structure,
+    size: Size | None,
+    results: str | None,
+    targets: Given = None,
+    parameters: ParameterSet | None = None,
+) -> Problem:
     """Return the problem of a structure; a shorter follow-up comes with a hazard that kills as many."""
     if structure.trait.follow_up is not None:
         structure = recalibrated(stage, structure, size, results)
-    return Problem.pose(stage, size=size, structure=structure, results=results)
+    return Problem.pose(stage, size=size, structure=structure, results=results, targets=targets, parameters=parameters)
 
 
-def recalibrated(stage: str, structure: Structure, size: Size, results: str | None) -> Structure:
+def recalibrated(stage: str, structure: Structure, size: Size | None, results: str | None) -> Structure:
     """Scale the hazard so that as many die on placebo in the shorter follow-up as before in the longer."""
     from scipy.optimize import brentq
 

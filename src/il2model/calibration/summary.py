@@ -9,12 +9,14 @@ import numpy as np
 
 from ..endpoints import STAGES
 from ..manifest import manifest, versions
+from ..parameters import Distribution
 from ..solver.problem import Floats
 from ..streams import stream
 from ..uncertainty.coordinates import Coordinates
 from ..uncertainty.posterior import Posterior
 from .chains import Chains
-from .problem import Problem, design_hash
+from .mixture import design_of, told_of
+from .problem import Problem
 from .sampling import Effort, ImportanceOptions, Sampler, SamplerOptions
 from .target import JOINT
 
@@ -47,6 +49,7 @@ def summarise(
         for i in ids
     )
     values = np.stack([table[i] for i in ids], axis=-1).reshape(ensembles, len(keep), -1)
+    names, structures = told_of(problem, z.reshape(-1, d))
     record = manifest(
         model_hash=problem.simulator.kernel.blueprint.fingerprint,
         parameter_hash=problem.simulator.parameters.fingerprint(),
@@ -58,7 +61,7 @@ def summarise(
             "seed": options.seed,
             "size": asdict(effort.size),
             "sampler": {"method": method_of(options)} | asdict(options),
-            "design_hash": design_hash(problem),
+            "design_hash": design_of(problem),
             "structure": problem.structure.name,
         },
     )
@@ -78,6 +81,8 @@ def summarise(
         prior_only=prior_only,
         manifest=record,
         pointwise=terms,
+        structure=names.reshape(value.shape) if structures else names.reshape(0, 0),
+        structures=structures,
     )
 
 
@@ -113,25 +118,32 @@ def point_estimate(posterior: Posterior, problem: Problem) -> dict[str, float]:
     """Return one set: the posterior mean of each number on the scale of its prior.
 
     The mean of the logarithm for a lognormal prior, of the logit for a share, the median for
-    a half-normal; over the draws of this posterior, so that later stages count.
+    a half-normal; over the draws of this posterior, so that later stages count. Of an average over structures,
+    over the draws of the structure with the largest weight: a mean of several is none of them.
     """
-    found: dict[str, float] = {}
-    parameters = problem.simulator.parameters
-    table = {i: posterior.flat[:, k] for k, i in enumerate(posterior.ids)}
-    for id, draws in table.items():
-        prior = problem.targets.nuisances[id].prior if id in problem.targets.nuisances else parameters.record(id).prior
-        assert prior is not None
-        if prior.kind == "lognormal" and (draws > 0).all():
-            found[id] = float(np.exp(np.mean(np.log(draws))))
-        elif prior.kind in ("beta", "logitnormal"):
-            from scipy.special import expit, logit
+    mine = np.ones(len(posterior), bool)
+    if posterior.structures:
+        mine = posterior.structure.reshape(-1) == posterior.leading
+    return {i: _middle(_prior(problem, i), posterior.flat[mine, k]) for k, i in enumerate(posterior.ids)}
 
-            found[id] = float(expit(np.mean(logit(np.clip(draws, 1e-9, 1 - 1e-9)))))
-        elif prior.kind == "halfnormal":
-            found[id] = float(np.median(draws))
-        else:
-            found[id] = float(np.mean(draws))
-    return found
+
+def _prior(problem: Problem, id: str) -> Distribution | None:
+    """Return the prior of a number; none of what a structure holds."""
+    if id in problem.targets.nuisances:
+        return problem.targets.nuisances[id].prior
+    return problem.map.priors.get(id) or problem.simulator.parameters.record(id).prior
+
+
+def _middle(prior: Distribution | None, draws: Floats) -> float:
+    if prior is None or np.ptp(draws) == 0:
+        return float(np.median(draws))
+    if prior.kind == "lognormal" and (draws > 0).all():
+        return float(np.exp(np.mean(np.log(draws))))
+    if prior.kind in ("beta", "logitnormal"):
+        from scipy.special import expit, logit
+
+        return float(expit(np.mean(logit(np.clip(draws, 1e-9, 1 - 1e-9)))))
+    return float(np.median(draws) if prior.kind == "halfnormal" else np.mean(draws))
 
 
 def predictions(problem: Problem, draws: Mapping[str, Floats], block: int = 64) -> dict[str, Floats]:

@@ -39,7 +39,7 @@ def parameter_rows(
     ensembles, steps, walkers, d = chains.z.shape
     sampled = problem.table(chains.z.reshape(-1, d))
     prior = problem.table(prior_points(problem, 2000, options.seed))
-    offset = len(problem.earlier)
+    offset = problem.steps
     rows: list[Row] = []
     for k, id in enumerate([*problem.map.ids, *problem.nuisances]):
         values = sampled[id].reshape(ensembles, steps, walkers)

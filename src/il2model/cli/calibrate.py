@@ -49,7 +49,9 @@ def calibrate(
     prior : ID=LAW
         Another prior, such as 'il2_clearance=lognormal(0.25 L/min, 0.1)'; may be repeated.
     structure : NAME
-        A structural alternative.
+        A structural alternative, or average (default): draws of all structures of imodals by posterior weight.
+    floor : NAME+NAME=SHARE
+        Least weight of some structures together in the average, such as crowding+exhaustion=0.08; may be repeated.
     size : N
         Virtual patients of the likelihood.
     output : DIR

@@ -53,6 +53,11 @@ class Posterior:
         Log density of each published number, or of those that were published together; empty in old fits.
     beside : {id: {...}}
         What the fit says of a number besides: its verdict, and quantiles of its prior.
+    structure : (chain, draw)
+        Name of the structure of each draw, where the fit is an average over several; else without draws.
+    structures : {name: {...}}
+        Of each of them its meaning, its weight (the share of the draws), the prior weight that leads to it, and its
+        ln evidence with the standard error; NaN where too few draws carry it, and it has no weight.
     """
 
     fit: str
@@ -66,12 +71,15 @@ class Posterior:
     manifest: Mapping[str, object] = field(compare=False)
     pointwise: Mapping[str, Floats] = field(default_factory=dict)
     beside: Mapping[str, Mapping[str, str | float]] = field(default_factory=dict, compare=False)
+    structure: NDArray[np.str_] = field(default_factory=lambda: np.zeros((0, 0), np.str_))
+    structures: Mapping[str, Mapping[str, str | float]] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         return same_fields(self, other)
 
     def __repr__(self) -> str:
-        return f"Posterior({self.fit!r}, {len(self)} draws of {len(self.ids)} numbers)"
+        several = f", an average over {len(self.structures)} structures" if self.structures else ""
+        return f"Posterior({self.fit!r}, {len(self)} draws of {len(self.ids)} numbers{several})"
 
     def _repr_html_(self) -> str:
         low, middle, high = np.quantile(self.flat, (0.025, 0.5, 0.975), axis=0)
@@ -110,6 +118,15 @@ class Posterior:
         rows = self.flat[draws]
         return {id: rows[:, k] for k, id in enumerate(self.ids)}
 
+    def names(self, draws: NDArray[np.int64]) -> NDArray[np.str_]:
+        """Return the structure of some draws by name; empty names where the fit has one structure alone."""
+        return self.structure.reshape(-1)[draws] if self.structures else np.full(len(draws), "", np.str_)
+
+    @property
+    def leading(self) -> str:
+        """Name of the structure with the largest weight; empty where the fit has one structure alone."""
+        return max(self.structures, key=lambda name: float(self.structures[name]["weight"]), default="")
+
     def pick(self, n: int, seed: int) -> NDArray[np.int64]:
         """Return n draws, without repetition as long as there are enough."""
         rng = stream(seed, "posterior")
@@ -144,12 +161,14 @@ class Posterior:
         return pd.DataFrame(rows).set_index("id")
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return a row per draw: chain, draw, the log posterior density, and a column per number."""
+        """Return a row per draw: chain, draw, its structure if there are several, the log posterior, the numbers."""
         import pandas as pd
 
         index = pd.MultiIndex.from_product([range(n) for n in self.log_posterior.shape], names=["chain", "draw"])
         frame = pd.DataFrame(self.flat, index=index, columns=list(self.ids))
         frame.insert(0, "log_posterior", self.log_posterior.reshape(-1))
+        if self.structures:
+            frame.insert(0, "structure", self.structure.reshape(-1))
         return frame
 
     def to_arviz(self) -> InferenceData:
@@ -218,6 +237,8 @@ class Posterior:
             raise ValueError("the arrays do not fit the names")
         if not all(np.isfinite(a).all() for a in (self.values, self.z, self.log_posterior)):
             raise ValueError("a draw is no number")
+        if self.structures and (self.structure.shape != chains or not {*self.structure.flat} <= {*self.structures}):
+            raise ValueError("a draw has no structure")
 
 
 def stored(fit: str = "mirocals") -> bool:

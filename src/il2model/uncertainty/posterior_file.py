@@ -32,6 +32,9 @@ def groups(fields: Mapping[str, Any]) -> dict[str, xr.Dataset]:
         f"fit_{k}": json.dumps(fields[k]) for k in ("ids", "units", "coordinates", "prior_only", "manifest", "beside")
     }
     told["fit_published"] = json.dumps(list(fields["pointwise"]))
+    several = list(fields["structures"])
+    if several:
+        told["fit_structures"] = json.dumps(fields["structures"])
     attrs = {"title": f"il2model posterior of the fit {fields['fit']}", "fit": fields["fit"], **told}
     coords = {d: np.arange(n) for d, n in zip(dims, fields["log_posterior"].shape, strict=True)}
 
@@ -46,6 +49,10 @@ def groups(fields: Mapping[str, Any]) -> dict[str, xr.Dataset]:
         "unconstrained_posterior": data({id: fields["z"][..., k] for k, id in enumerate(fields["coordinates"])}),
         "sample_stats": data({"lp": fields["log_posterior"]}),
     }
+    if several:  # as the conventions for climate and forecast data have it: whole numbers, and what they mean
+        number = np.vectorize(several.index, otypes=[np.int32])(fields["structure"])
+        named = {"flag_values": np.arange(len(several), dtype=np.int32), "flag_meanings": " ".join(several)}
+        found["sample_stats"]["structure"] = (dims, number, named)
     return found | ({"log_likelihood": data(fields["pointwise"])} if fields["pointwise"] else {})
 
 
@@ -85,6 +92,10 @@ def read(path: Path) -> Fields:
         for k in ("ids", "units", "coordinates", "prior_only", "manifest", "beside")
     }
     names = {k: _names(told[k]) for k in ("ids", "units", "coordinates", "prior_only")}
+    structures = json.loads(drawn.attrs.get("fit_structures", "{}"))
+    of_draws: Fields = {}
+    if structures:
+        of_draws = {"structures": structures, "structure": np.array(list(structures))[stats["structure"].values]}
     return {
         "fit": str(drawn.attrs["fit"]),
         **names,
@@ -94,6 +105,7 @@ def read(path: Path) -> Fields:
         "manifest": dict(told["manifest"]),
         "beside": {str(k): dict(v) for k, v in told["beside"].items()},
         "pointwise": terms,
+        **of_draws,
     }
 
 
