@@ -149,7 +149,7 @@ def by_average(question: Question, task: Task, options: ImportanceOptions, start
         targets=question.targets,
         parameters=question.parameters,
         structures=question.structures,
-        options=options,
+        options=replace(options, each=0.0),  # asked of the draws of all together
         seed=options.seed,
         workers=run.workers,
         executor=run.executor,
