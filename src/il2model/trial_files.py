@@ -28,31 +28,34 @@ REFERENCE = "mirocals"
 STATUSES = ("read", "derived", "recalled", "assumed")
 _ORIGIN = frozenset({"status", "source", "locator", "quote", "note"})
 _FACT = _ORIGIN | {"value", "unit"}
-_DOSING = {"amount", "days", "every", "cycles", "start", "times", "route", "duration"}
+#: Fields of a course: one of several that follow each other in an arm.
+COURSE = frozenset({"amount", "days", "every", "cycles", "start", "times", "route", "duration"})
 #: Tables of a file and their fields.
 TABLES: Mapping[str, frozenset[str]] = {
     "registry": _ORIGIN | {"number"},
     "population": _ORIGIN | {"text", "size", "cohort"},
     "follow_up": _FACT,
     "visits": _FACT | {"window"},
+    "study": _ORIGIN | {"gain", "clearance", "volume", "baseline"},
 }
 #: Tables of rows: the word for a row, its fields, and those that it cannot lack.
 ROWS: Mapping[str, tuple[str, frozenset[str], tuple[str, ...]]] = {
     "eligibility": ("criterion", _FACT, ("value", "unit", "status")),
     "baseline": ("baseline", _FACT, ("value", "unit", "status")),
     "strata": ("strata", _FACT, ("value", "unit", "status")),
-    "arms": ("arm", _ORIGIN | _DOSING | {"name", "regimen", "size", "length", "courses"}, ()),
+    "arms": ("arm", _ORIGIN | COURSE | {"name", "regimen", "size", "length", "courses"}, ()),
     "nuisances": ("nuisance", frozenset({"name", "prior", "unit", "note"}), ("name", "prior", "unit")),
     "targets": (
         "target",
         _ORIGIN
-        | {"stage", "endpoint", "arm", "arms", "day", "estimate", "sd", "n", "se", "se_ln", "low", "high", "log"}
-        | {"count", "counts", "bound", "unit", "spread_status", "use", "drift", "noise", "joint", "analysis"},
+        | {"stage", "endpoint", "arm", "arms", "day", "against", "estimate", "sd", "n", "se", "se_ln", "low", "high"}
+        | {"log", "drift", "noise", "joint", "analysis"}
+        | {"count", "counts", "bound", "unit", "spread_status", "use"},
         ("endpoint", "unit", "status", "source", "use"),
     ),
     "joint": (
         "joint",
-        frozenset({"members", "correlation", "given", "given_correlation", "note"}),
+        frozenset(["members", "correlation", "given", "given_correlation", "note"]),
         ("members", "correlation"),
     ),
     "checks": (
@@ -84,15 +87,20 @@ _TYPES: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
     (
         "a text",
         "status source locator quote note number text cohort name regimen stage endpoint arm unit spread_status use "
-        "drift noise joint analysis bound meaning given route",
+        "drift noise joint analysis bound meaning given route gain clearance volume",
         _is_text,
     ),
     ("a finite number", "estimate sd se se_ln low high window", _is_number),
     ("a finite number, or a list of them", "value", lambda v: _is_number(v) or _all(_is_number)(v)),
-    ("a finite number of days, or a text with its unit", "day", lambda v: _is_number(v) or _is_text(v)),
+    ("a finite number of days, or a text with its unit", "day against", lambda v: _is_number(v) or _is_text(v)),
     ("a whole number of patients, at least 1", "n", lambda v: _is_count(v) and v != 0),
     ("a list of whole numbers from 0", "count counts", _all(_is_count)),
     ("true or false", "log", lambda v: isinstance(v, bool)),
+    (
+        "a table of numbers and names",
+        "baseline",
+        lambda v: isinstance(v, dict) and all(_is_number(x) or _is_text(x) for x in v.values()),
+    ),
     ("a list of names", "arms members", _all(_is_text)),
     ("a list of finite numbers", "given_correlation times", _all(_is_number)),
     ("a list of lists of finite numbers", "correlation", _all(_all(_is_number))),
@@ -100,8 +108,6 @@ _TYPES: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
 TYPES: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     name: (words, test) for words, names, test in _TYPES for name in names.split()
 }
-#: Fields of a course: one of several that follow each other in an arm.
-COURSE = frozenset(_DOSING)
 _WORDS = ("trial", "title", "citation", "stage")
 _FEW = {"1", "percent", "day", "week", "month", "year", "pg/mL", "point", "h", "IU/mL", "IU*h/mL", "1/point"}
 _FEW |= {"point/month", "percent/month"}

@@ -1,4 +1,4 @@
-"""Stage imodals: Treg, their receptors and their dip and rise, in four studies of low doses.
+"""Stage imodals: Treg, their receptors and their dip and rise, in studies of low doses.
 
 IMODALS is predicted as a mean and an SD over patients that differ in Treg share,
 clearance and division; the other studies as the typical patient.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..solver.problem import Floats
-from .needs import Needs, by_horizon, course
+from . import courses
 from .simulator import Simulator
 from .targets import Target
 
@@ -26,22 +26,7 @@ PARAMETERS = (
 
 def predict(simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Target, ...]) -> dict[str, Floats]:
     """Return predictions (set,) by target; nuisances of `table` enter where a target names them."""
-    found: dict[str, Floats] = {}
-    patients, typical = simulator.il2_patients(table), simulator.rows(table)
-    of_cohort = tuple(t for t in targets if course(t).over_patients is not None)
-    for some in by_horizon(of_cohort):
-        needs = Needs.of(some)
-        seen = simulator.observe(needs.arms, patients.reshape(-1, patients.shape[-1]), needs.days, needs.observables)
-        for t in some:
-            e = course(t)
-            each = e.course(seen[t.arms[0]]).reshape(*patients.shape[:2], -1)
-            found[t.id] = e.summary(e.read(needs.days, each, t.day))
-    for some in by_horizon(tuple(t for t in targets if t not in of_cohort)):
-        needs = Needs.of(some)
-        seen = simulator.observe(needs.arms, typical, needs.days, needs.observables)
-        for t in some:
-            e = course(t)
-            found[t.id] = np.mean([e.read(needs.days, e.course(seen[a]), t.day) for a in t.arms], axis=0)
+    found = courses.predict(simulator, table, targets)
     for t in targets:
         if t.drift is not None:
             found[t.id] = found[t.id] + table[t.drift]

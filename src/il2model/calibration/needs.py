@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..endpoints.between import Between
 from ..endpoints.kinds import Analysis, Course
 from ..endpoints.registry import TARGETED
 from ..endpoints.reported import COHORT
@@ -18,36 +19,50 @@ from .targets import Target
 
 @dataclass(frozen=True)
 class Needs:
-    """What is simulated for some targets, all of them together."""
+    """Days and observables of the courses that some targets are read off."""
 
-    arms: tuple[str, ...]
     days: Floats
     observables: tuple[str, ...]
 
     @classmethod
-    def of(cls, targets: Iterable[Target]) -> Needs:
-        """Collect what courses have to be known of, from day 0 on."""
-        some = [(t, course(t), horizon(t)) for t in targets]
-        days = [np.append(0.0, end) if e.days is None else np.append(e.days(end), (0.0, end)) for _, e, end in some]
-        return cls(
-            arms=tuple(dict.fromkeys(a for t, _, _ in some for a in t.arms)),
-            days=np.unique(np.concatenate(days)),
-            observables=tuple(dict.fromkeys(i for _, e, _ in some for i in e.observables)),
-        )
+    def of(cls, targets: Iterable[Target], end: float) -> Needs:
+        """Collect what courses have to be known of, from day 0 to the last."""
+        some = [(t, course(t)) for t in targets]
+        days = [np.array([0.0, end])]
+        for t, e in some:
+            days += [np.append(d, e.days(d) if e.days else []) for d in days_of(t)]
+        return cls(np.unique(np.concatenate(days)), tuple(dict.fromkeys(i for _, e in some for i in e.observables)))
 
 
 def course(target: Target) -> Course:
-    """Return the endpoint of a target that is read off a course.
+    """Return what a target reads off a course; of one that compares two arms or days, what it reads in each.
 
     Raises
     ------
     InputError
-        If it is none.
+        If it reads none.
     """
     found = TARGETED[target.endpoint]
+    if isinstance(found, Between):
+        return found.base
     if not isinstance(found, Course):
         raise InputError(f"{target.id}: the stage {target.stage!r} reads courses; {target.endpoint} is of a cohort.")
     return found
+
+
+def over_patients(target: Target) -> bool:
+    """Whether a target is a statistic of patients who differ, and not a number of the typical one."""
+    return isinstance(TARGETED[target.endpoint], Course) and course(target).over_patients is not None
+
+
+def combined(target: Target, read: Callable[[str, float | None], Floats]) -> Floats:
+    """Return a target's number from readings by arm and day: pooled over its arms, or one against the other."""
+    found = TARGETED[target.endpoint]
+    if not isinstance(found, Between):
+        return np.asarray(np.mean([read(a, target.day) for a in target.arms], axis=0))
+    first, second = target.arms[0], target.arms[-1]
+    other = target.day if found.pair == "arms" else target.against
+    return found.of_two(read(first, target.day), read(second, other))
 
 
 def summary(target: Target) -> Course | Analysis:
@@ -63,14 +78,16 @@ def summary(target: Target) -> Course | Analysis:
     return COHORT[target.endpoint]
 
 
-def informed(targets: Iterable[Target]) -> tuple[str, ...]:
-    """Return the parameters that targets inform besides those of their stage: of CCL2, NfL and counts."""
+def informed(targets: Collection[Target]) -> tuple[str, ...]:
+    """Return the parameters that targets inform besides those of their stage: of CCL2 and others, and of studies."""
     found = (TARGETED[t.endpoint] for t in targets)
-    return tuple(dict.fromkeys(i for e in found if isinstance(e, Course) for i in e.informs))
+    bases = (e.base if isinstance(e, Between) else e for e in found)
+    of_courses = [i for e in bases if isinstance(e, Course) for i in e.informs]
+    return tuple(dict.fromkeys((*of_courses, *(i for t in targets for i in t.study.sizes(t.stage)))))
 
 
-def horizon(target: Target) -> float:
-    """Return the last day that a target reads.
+def days_of(target: Target) -> tuple[float, ...]:
+    """Return the last day of each course that a target reads: of one that compares two days, both.
 
     Raises
     ------
@@ -80,13 +97,7 @@ def horizon(target: Target) -> float:
     end = course(target).horizon(target.day)
     if end is None:
         raise InputError(f"{target.id}: {target.endpoint} needs a 'day'.")
-    return end
-
-
-def by_horizon(targets: Sequence[Target]) -> list[list[Target]]:
-    """Group targets by the last day they read; each group is simulated together."""
-    ends = {t.id: horizon(t) for t in targets}
-    return [[t for t in targets if ends[t.id] == end] for end in sorted(set(ends.values()))]
+    return (end,) if target.against is None else (end, target.against)
 
 
 def check_cohort(targets: Iterable[Target], known: Collection[str], follow_up: float) -> None:
@@ -114,7 +125,7 @@ def check_courses(simulator: Simulator, targets: Iterable[Target]) -> None:
     """
     names = simulator.kernel.blueprint.items
     for t in targets:
-        _ = horizon(t)
+        _ = days_of(t)
         for id in course(t).observables:
             if id not in names:
                 raise InputError(f"{t.id}: the model has no {id}, which {t.endpoint} is read off.")

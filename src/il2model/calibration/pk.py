@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..endpoints.kinds import Course
 from ..solver.problem import Floats
-from .needs import Needs, course
+from . import courses
 from .simulator import Simulator
 from .targets import Target
 
@@ -15,10 +16,9 @@ PARAMETERS = ("il2_clearance", "il2_absorption_rate", "il2_lymph_rate", "il2_cap
 
 def predict(simulator: Simulator, table: Mapping[str, Floats], targets: tuple[Target, ...]) -> dict[str, Floats]:
     """Return predictions (set,) by target."""
-    rows = simulator.rows(table)
-    per_miu = rows[:, simulator.at("il2_amount_per_miu")]
-    needs = Needs.of(targets)
-    seen = simulator.observe(needs.arms, rows, needs.days, needs.observables)
-    # pM = pmol/L into IU/mL: a million IU in per_miu pmol, a thousand mL in a litre
-    level = {a: seen[a]["il2_plasma"] * 1e3 / per_miu[:, None] for a in needs.arms}
-    return {t.id: course(t).read(needs.days, level[t.arms[0]], t.day) for t in targets}
+
+    def level(e: Course, seen: Floats, rows: Floats) -> Floats:
+        # pM = pmol/L into IU/mL: a million IU in so many pmol, a thousand mL in a litre
+        return seen * 1e3 / rows[:, simulator.at("il2_amount_per_miu"), None]
+
+    return courses.predict(simulator, table, targets, level)

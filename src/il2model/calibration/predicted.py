@@ -14,7 +14,6 @@ from ..endpoints.registry import TARGETED
 from ..errors import InputError
 from ..solver.problem import Floats
 from ..streams import checked_seed, stream
-from ..uncertainty.coordinates import quantile
 from ..uncertainty.posterior import Posterior
 from ..units import to_whole
 from .likelihood import LAWS
@@ -121,8 +120,7 @@ def check_trial(trial: Source, *, draws: int = 200, seed: int = 1, folder: str |
     rng = stream(seed, "sampling_law")
     for id, nuisance in found.nuisances.items():
         if id not in table:  # of this trial alone: what its prior says
-            endless = np.full(n, np.inf)
-            table[id] = quantile(nuisance.prior, rng.random(n), -endless, endless)
+            table[id] = nuisance.at(rng.random(n))
     model: dict[str, Floats] = {}
     for stage in STAGES:
         if found.of(stage):
@@ -178,6 +176,7 @@ def _row(t: Target, id: str, value: float, se: float, model: Floats, replicated:
         "meaning": TARGETED[t.endpoint].sentence,
         "arm": " ".join(t.arms),
         "day": t.day,
+        "against": t.against,
         "unit": t.unit,
         "use": t.use,
         "form": t.form,

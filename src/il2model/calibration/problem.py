@@ -25,12 +25,13 @@ from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
 from ..store import digest
 from ..streams import fixed_seed
-from ..uncertainty.coordinates import Coordinates, quantile
+from ..uncertainty.coordinates import Coordinates
 from ..uncertainty.posterior import Posterior
 from . import imodals, mirocals, pk, progression
 from .likelihood import log_likelihood, pointwise
 from .needs import check_courses, informed
 from .simulator import Simulator, Size
+from .study import SIZES, of_reference
 from .target import JOINT
 from .targets import Source, Target, Targets, load_targets
 
@@ -223,21 +224,20 @@ class Problem:
         from scipy.special import ndtr
 
         u = ndtr(np.atleast_2d(z))
-        table: dict[str, Floats] = {}
+        before: dict[str, Floats] = {}
         for k, posterior in enumerate(self.earlier):
-            table |= posterior.table(posterior.at(np.atleast_2d(z)[:, k]))
-        known = len(self.earlier)
-        table |= {i: np.full(len(u), v) for i, v in self.structure.fix.items()}
-        table |= self.map.values(u[:, known : known + len(self.map.ids)], table)
-        for k, id in enumerate(self.nuisances, start=known + len(self.map.ids)):
-            endless = np.full(len(u), np.inf)
-            table[id] = quantile(self.targets.nuisances[id].prior, u[:, k], -endless, endless)
-        return table
+            before |= posterior.table(posterior.at(np.atleast_2d(z)[:, k]))
+        _, own, of_studies = np.split(u, np.cumsum([len(self.earlier), len(self.map.ids)]), axis=1)
+        table = {i: np.full(len(u), v) for i, v in self.structure.fix.items()}
+        table |= self.map.values(own, before | table)
+        table |= {id: self.targets.nuisances[id].at(x) for id, x in zip(self.nuisances, of_studies.T, strict=True)}
+        return before | table | of_reference(table, self.simulator.parameters)
 
     def predict(self, table: Mapping[str, Floats], *, checks: bool = False) -> dict[str, Floats]:
         """Return predictions by target: of the fitted ones, or of all."""
         wanted = self.targets.of(self.stage) if checks else self.fitted
-        return _PAGES[self.stage].predict(self.simulator, table, wanted, self.structure.trait)
+        typical = self.targets.typical(self.stage, max((len(v) for v in table.values()), default=1))
+        return _PAGES[self.stage].predict(self.simulator, {**typical, **table}, wanted, self.structure.trait)
 
     def log_likelihood(self, z: Floats) -> Floats:
         """Return ln p(published numbers | z), (point,); -inf where the run failed."""
@@ -269,7 +269,7 @@ def design_hash(problem: Problem) -> str:
     Arms count where they are not those of the trials that ship.
     """
     changed = {k: v for k, v in vars(problem.structure).items() if v != getattr(Structure(), k)}
-    published = [{k: v for k, v in vars(t).items() if k not in ("note", "source", "file")} for t in problem.fitted]
+    published = [t.published for t in problem.fitted]
     joints = [problem.targets.joints[j] for j in sorted({t.joint for t in problem.fitted if t.joint})]
     shipped = load_targets().arms
     arms = {a: problem.simulator.arms[a].doses for t in problem.fitted for a in t.arms}
@@ -295,6 +295,6 @@ def _numbers(problem: Problem) -> list[tuple[str, float, str, str]]:
     used = [
         (i, parameters[i], r.unit, r.spread_text)
         for i, r in parameters.records.items()
-        if i in known or not r.fixed or i.startswith(("correlation_", "inclusion_"))
+        if i in known or (not r.fixed and i not in SIZES) or i.startswith(("correlation_", "inclusion_"))
     ]
     return sorted(used)

@@ -92,21 +92,38 @@ class Simulator:
         {arm: {state or observable: (row, time)}}
             NaN where a run failed.
         """
+        seen = self.observe_each(arms, [rows] * len(arms), times, ids, precision)
+        return {a if isinstance(a, str) else str(a.name): s for a, s in zip(arms, seen, strict=True)}
+
+    def observe_each(
+        self,
+        arms: Sequence[str | Regimen],
+        rows: Sequence[Floats],
+        times: Floats,
+        ids: Sequence[str],
+        precision: str = "float64",
+    ) -> list[dict[str, Floats]]:
+        """Simulate every arm for rows of its own until the last time, in one call of the solver.
+
+        Returns
+        -------
+        [{state or observable: (row, time)}, ...]
+            By arm; NaN where a run failed.
+        """
         plans = [(self.arms[a] if isinstance(a, str) else a).until(float(times[-1])) for a in arms]
+        sizes = [len(r) for r in rows]
         course = observed(
             self.kernel,
             plans,
-            np.tile(rows, (len(plans), 1)),
+            np.concatenate(rows),
             times,
             ids,
-            which=np.repeat(np.arange(len(plans)), len(rows)),
+            which=np.repeat(np.arange(len(plans)), sizes),
             options=SolverOptions(rtol=self.size.rtol),
             precision=precision,
         )
-        seen: dict[str, dict[str, Floats]] = {}
-        for i, arm in enumerate(arms):
-            part = slice(i * len(rows), (i + 1) * len(rows))
-            # by row in memory: sums over time must not depend on how the solver lays out its lanes
-            mine = {id: np.ascontiguousarray(course[id][part]) for id in ids}
-            seen[arm if isinstance(arm, str) else str(arm.name)] = mine
-        return seen
+        ends = np.cumsum(sizes)
+        # by row in memory: sums over time must not depend on how the solver lays out its lanes
+        return [
+            {id: np.ascontiguousarray(course[id][e - n : e]) for id in ids} for e, n in zip(ends, sizes, strict=True)
+        ]

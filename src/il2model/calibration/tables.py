@@ -88,6 +88,7 @@ def target_rows(
                     "endpoint": t.endpoint,
                     "arm": " ".join(t.arms),
                     "day": "" if t.day is None else t.day,
+                    "against": "" if t.against is None else t.against,
                     "unit": t.unit,
                     "log": t.log,
                     "form": t.form,

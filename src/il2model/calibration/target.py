@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from ..dosing.regimen import Regimen
 from ..parameters import Distribution
 from ..solver.problem import Floats
+from ..uncertainty.coordinates import quantile
+from .study import Study
 
 #: Factor on the standard error by status of the estimate.
 WEIGHTS: Mapping[str, float] = {"read": 1.0, "derived": 1.0, "recalled": 1.5, "assumed": 2.0}
@@ -27,6 +31,11 @@ class Nuisance:
     prior: Distribution
     unit: str
     note: str
+
+    def at(self, u: Floats) -> Floats:
+        """Return the u-quantiles of its prior."""
+        endless = np.full(u.shape, np.inf)
+        return quantile(self.prior, u, -endless, endless)
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,8 @@ class Target:
 
     `form` says how it is compared: normal, lognormal (both with `se`), sd (with `n`),
     binomial (`counts` = deaths, patients), multinomial, at least, at most. Estimates
-    with `log = true` are held as their logarithm.
+    with `log = true` are held as their logarithm. `against` is the other day of two, `study`
+    what sets the patients of its trial apart.
     """
 
     id: str
@@ -76,6 +86,14 @@ class Target:
     joint: str | None
     note: str
     file: str
+    against: float | None = None
+    study: Study = field(default_factory=Study)
+
+    @property
+    def published(self) -> dict[str, object]:
+        """What the likelihood compares with, by field."""
+        plain = {"against": None, "study": Study()}
+        return {k: v for k, v in vars(self).items() if k not in ("note", "source", "file") and v != plain.get(k, ...)}
 
     @property
     def weight(self) -> float:
@@ -107,7 +125,12 @@ class Targets:
         """Return the joint distributions that targets belong to."""
         return tuple(self.joints[j] for j in dict.fromkeys(t.joint for t in targets if t.joint))
 
-    def nuisances_of(self, stage: str) -> tuple[str, ...]:
+    def typical(self, stage: str, sets: int) -> dict[str, Floats]:
+        """Return the medians of the nuisances (set,) that targets of a stage name; checks alone name some of them."""
+        return {id: self.nuisances[id].at(np.full(sets, 0.5)) for id in self.nuisances_of(stage, None)}
+
+    def nuisances_of(self, stage: str, use: str | None = "fit") -> tuple[str, ...]:
         """Return the nuisances that targets of a stage name."""
-        named = [x for t in self.of(stage, "fit") for x in (t.drift, t.noise) if x]
+        some = self.of(stage, use)
+        named = [x for t in some for x in (t.drift, t.noise, *t.study.nuisances(t.stage)) if x]
         return tuple(dict.fromkeys(named))

@@ -19,16 +19,19 @@ from ..dosing.courses import arm_plan
 from ..dosing.regimen import Regimen
 from ..endpoints.reported import STAGES
 from ..errors import InputError, unknown_name
-from ..parameters.distribution import distribution
+from ..parameters import load_parameters
+from ..parameters.distribution import Distribution, distribution
 from ..trial_files import Row, TrialFile, read_trial, reference, trial_names, trial_of
 from ..trials.row import TargetRow, read_targets
 from ..trials.trial import Trial
 from .frames import tables_of
+from .study import EFFECTS, Study
 from .target import WEIGHTS, Joint, Nuisance, Target, Targets
 
 __all__ = ["WEIGHTS", "Joint", "Nuisance", "Source", "Target", "Targets", "load_targets"]
 
 T = TypeVar("T")
+_STANDARD = Distribution("normal", {"mean": 0.0, "sd": 1.0})
 
 
 class Frame(Protocol):
@@ -85,15 +88,19 @@ def load_targets(source: Source | Iterable[Source] | None = None) -> Targets:
             with file.place("joint", id):
                 _add(joints, id, _joint(id, row))
         own = {id: Regimen.of_plan(arm_plan(file, id)) for id in file.rows("arms")}
+        with file.place("study"):
+            study = Study.of(file.tables.get("study", {}), load_parameters("prior"))
         for id, read in read_targets(file).items():
             with file.place("target", id):
-                target = _target(read, file)
+                target = _target(read, file, study)
                 _check_design(target, file, own)
                 _add(targets, id, target)
                 for arm in target.arms:
                     if arms.setdefault(arm, own[arm]) != own[arm]:
                         raise InputError(f"another trial gives something else in an arm {arm!r}; rename one")
     for file in files:
+        with file.place("study"):
+            _check_study(targets, file, nuisances)
         for id in file.rows("targets"):
             with file.place("target", id):
                 _check_names(targets[id], nuisances, joints)
@@ -142,6 +149,20 @@ def _check_design(t: Target, file: TrialFile, arms: Mapping[str, Regimen]) -> No
         )
 
 
+def _check_study(targets: Mapping[str, Target], file: TrialFile, nuisances: Mapping[str, Nuisance]) -> None:
+    """Refuse a study whose nuisances nobody declares, or whose effects are not standard normal."""
+    study = next((targets[id].study for id in file.rows("targets")), Study())
+    for id in study.nuisances():
+        if id not in nuisances:
+            raise unknown_name("nuisance", id, nuisances)
+    for word, id in study.effects:
+        if nuisances[id].prior != _STANDARD:
+            raise InputError(
+                f"the prior of {id} is {nuisances[id].prior}; an effect is normal with mean 0 and sd 1, "
+                f"and {EFFECTS[word].sd} its size"
+            )
+
+
 def _check_names(t: Target, nuisances: Mapping[str, Nuisance], joints: Mapping[str, Joint]) -> None:
     for nuisance in (t.drift, t.noise):
         if nuisance is not None and nuisance not in nuisances:
@@ -188,7 +209,7 @@ def _joint(id: str, row: Row) -> Joint:
     return Joint(id, members, matrix, row.get("given"), given, row.get("note", ""))
 
 
-def _target(t: TargetRow, file: TrialFile) -> Target:
+def _target(t: TargetRow, file: TrialFile, study: Study) -> Target:
     """Return a row of a file as what the likelihood compares: in the unit and on the scale of its endpoint."""
     row = t.row
     estimate, se = _estimate(t)
@@ -215,6 +236,8 @@ def _target(t: TargetRow, file: TrialFile) -> Target:
         joint=row.get("joint"),
         note=row.get("note", ""),
         file=file.path.name,
+        against=t.against,
+        study=study,
     )
 
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from ..errors import InputError, unknown_name
 from . import reductions as r
+from .between import between
 from .kinds import Contrast, Course, Endpoint, Result, Test
 from .markers import PLASMA_CCL2
 from .reported import REPORTED
@@ -71,6 +72,7 @@ _RESULTS: tuple[Result, ...] = (
 )
 _ENTRIES: tuple[Endpoint, ...] = (
     *REPORTED,
+    *between({e.id: e for e in REPORTED}),
     _output(
         id="treg_auc",
         unit="percent*day",

@@ -35,7 +35,7 @@ _LAWS: Mapping[str, str] = {"normal": "normal", "lognormal": "log-normal"}
 def _formula(t: Target) -> str | None:
     """Return the formula of a target that PEtab can hold: a value of one patient at one time; None of any other."""
     endpoint = TARGETED[t.endpoint]
-    alone = len(t.arms) == 1 and t.day is not None and t.use == "fit" and t.form in _LAWS
+    alone = len(t.arms) == 1 and t.day is not None and t.use == "fit" and t.form in _LAWS and not t.study.baseline
     return endpoint.formula if alone and isinstance(endpoint, Course) else None
 
 
@@ -203,8 +203,10 @@ def _readme(chosen: Sequence[Target], left: Sequence[Target], free: Sequence[str
         "A published mean is set against the typical patient, and parameters are numbers of the typical patient. Doses",
         "are conditions, applied after the absorption lag of the stored values. Units are those of `model.xml`.\n",
         "PEtab has no place for hazard ratios, so nothing about death is here. Left out of the IL-2 half, since they",
-        "are no values of one patient at one time, or are not fitted:\n",
+        "are no values of one patient at one time, are of patients with a baseline of their own, or are not fitted:\n",
         *(f"- `{t.id}`: {t.endpoint}, {t.use}" for t in left),
+        "\nEffects of a trial of its own, which PEtab would need a parameter for, are at their middle in:\n",
+        *([f"- `{t.id}`: {', '.join(t.study.words)}" for t in chosen if t.study.effects] or ["- none"]),
         "\nPriors of a kind that PEtab lacks are uniform over the bounds:\n",
         *(others or ["- none"]),
         "\nResearch use only; no clinical advice.",

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..calibration.influence import influence
 from ..calibration.psis import left_out
+from ..endpoints.between import Between
 from ..endpoints.registry import TARGETED
 from ..parameters import load_parameters
 from ..plotting.forest import ForestRow
@@ -210,6 +211,8 @@ def axis_of(row: Row) -> str:
         return "percentage points"
     if unit == "percent" and tail.startswith("% "):
         return tail
+    if isinstance(endpoint, Between) and endpoint.is_ratio:
+        return f"ratio of two {endpoint.pair}"
     if unit == "1":
         if tail.endswith("multiple of baseline"):
             return "multiple of baseline"

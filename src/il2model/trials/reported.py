@@ -61,8 +61,8 @@ class Reported:
         What was measured; empty for a figure that is no target.
     arms : tuple of str
         Ids of the arms.
-    day : float, optional
-        Days since the first dose.
+    day, against : float, optional
+        Days since the first dose; the other of two.
     use : {'fit', 'check', 'figure'}
         In the likelihood, only compared with its prediction, or only with replicates of the trial.
     analysis : str
@@ -83,6 +83,7 @@ class Reported:
     endpoint: str = ""
     arms: tuple[str, ...] = ()
     day: float | None = None
+    against: float | None = None
     use: str = "figure"
     analysis: str = ""
     meaning: str = ""
@@ -125,6 +126,7 @@ def target(file: TrialFile, t: TargetRow) -> Reported:
         endpoint=t.endpoint.id,
         arms=t.arms,
         day=t.day,
+        against=t.against,
         use=t.row["use"],
         spread_status=t.row.get("spread_status", ""),
         analysis=t.row.get("analysis", _analysis(file, t)),

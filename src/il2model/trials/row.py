@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ..clock import day_of
 from ..dosing.courses import arm_plan
 from ..endpoints import reductions
+from ..endpoints.between import Between, check_arms
 from ..endpoints.kinds import Analysis, Course, Endpoint
 from ..endpoints.registry import TARGETED
 from ..endpoints.reported import STAGES
@@ -40,6 +41,8 @@ class TargetRow:
     form : str
         How it is compared with a prediction: 'normal', 'lognormal', 'sd', 'binomial', 'multinomial', 'at least',
         'at most'.
+    against : float, optional
+        The other of two days.
     scale : float
         From the unit of the print to that of the endpoint.
     spreads : {statement: float}
@@ -58,6 +61,7 @@ class TargetRow:
     counts: tuple[int, ...]
     spreads: Mapping[str, float]
     row: Row
+    against: float | None = None
 
     @property
     def on_log(self) -> bool:
@@ -109,9 +113,10 @@ def _read(id: str, row: Row, file: TrialFile) -> TargetRow:
             raise unknown_name("arm", arm, file.rows("arms"))
     if endpoint.needs_arm and not arms:
         raise InputError(f"{endpoint.id} needs an 'arm'")
-    day = day_of(row["day"], "day") if "day" in row else None
+    day, against = (day_of(row[key], key) if key in row else None for key in ("day", "against"))
     if endpoint.needs_day and day is None:
         raise InputError(f"{endpoint.id} needs a 'day'")
+    check_arms(endpoint, arms, day, against)
     try:
         scale = factor(row["unit"], endpoint.unit)
     except UnitError as error:
@@ -128,6 +133,7 @@ def _read(id: str, row: Row, file: TrialFile) -> TargetRow:
         counts=tuple(row.get("counts", row.get("count", ()))),
         spreads=_spreads(row, form),
         row=row,
+        against=against,
     )
 
 
@@ -244,12 +250,12 @@ def _of_interval(row: Row) -> float:
 # ---------------------------------------------------------------------------------------------------- when, and whence
 def _check_days(target: TargetRow, file: TrialFile) -> None:
     """Refuse a day before the first dose, after the end of an arm, or one on which nothing can have changed."""
-    day = target.day
-    if day is None:
+    e, days = target.endpoint, [d for d in (target.day, target.against) if d is not None]
+    if not days:
         return
-    if day < 0:
-        raise InputError(f"day is {day:g}; days count from 0, the first dose")
-    e = target.endpoint
+    if min(days) < 0:
+        raise InputError(f"day is {min(days):g}; days count from 0, the first dose")
+    day = max(days)
     if day == 0 and isinstance(e, Course) and e.over_time not in (reductions.first, reductions.last):
         raise InputError(f"day is 0; {e.id} is read off what happens after it")
     for arm in target.arms:
@@ -266,6 +272,8 @@ def _measured(target: TargetRow) -> tuple[object, ...]:
     if isinstance(e, Course) and e.needs_arm:
         what = (e.observables, "value") if e.over_time in _ON_A_DAY else (e.id,)
         return what, e.over_patients, target.arms, target.day
+    if isinstance(e, Between):
+        return e.id, frozenset(target.arms), frozenset((target.day, target.against))
     return (target.id,)
 
 

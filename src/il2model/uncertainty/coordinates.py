@@ -22,6 +22,9 @@ from ..units import factor
 
 Floats = NDArray[np.float64]
 
+#: Records that say how far studies differ.
+BETWEEN_STUDIES = "between_study_"
+
 
 def quantile(prior: Distribution, u: Floats, low: Floats, high: Floats) -> Floats:
     """Return the u-quantile of `prior` cut to low..high (arrays of the shape of u)."""
@@ -106,8 +109,8 @@ class Coordinates:
     ) -> Coordinates:
         """Return the coordinates of all numbers that are not fixed (`wide`: of all with bounds).
 
-        Records of the population (spreads, correlations) belong to them; `ids`
-        names some of them instead.
+        Records of the population (spreads, correlations) belong to them, but not how far studies differ, which
+        changes no course; `ids` names some numbers instead.
 
         Raises
         ------
@@ -116,7 +119,7 @@ class Coordinates:
         """
         known = kernel.blueprint.parameters
         priors = {}
-        for id in parameters.records if ids is None else ids:
+        for id in [i for i in parameters.records if not i.startswith(BETWEEN_STUDIES)] if ids is None else ids:
             record = parameters.record(id)
             prior = record.prior or (_wide(record) if wide else None)
             if prior is None and ids is not None:

@@ -14,6 +14,7 @@ from il2model.calibration.simulator import Size
 from il2model.calibration.targets import load_targets
 from il2model.dosing.regimen import Regimen
 from il2model.endpoints import reductions as r
+from il2model.endpoints.between import Between
 from il2model.endpoints.kinds import Endpoint
 from il2model.endpoints.registry import TARGETED, by_id
 from il2model.endpoints.reported import STAGES
@@ -30,8 +31,11 @@ def asked(endpoint, day=None):
     """A target of an endpoint, made from one that ships."""
     some = next(t for t in load_targets().targets.values() if t.form == "normal")
     arms = (ARM[endpoint.stage],) if endpoint.needs_arm else ()
+    pair = endpoint.pair if isinstance(endpoint, Between) else None
+    arms = (*arms, "imodals_1miu") if pair == "arms" else arms
     own = DAY[endpoint.stage] if endpoint.needs_day else None
     plain = replace(some, arms=arms, drift=None, noise=None, joint=None, day=own if day is None else day)
+    plain = replace(plain, against=2.0 if pair == "days" else None)
     return replace(plain, id=endpoint.id, stage=endpoint.stage, endpoint=endpoint.id)
 
 
