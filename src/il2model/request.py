@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,7 +122,7 @@ class Request:
         bp = self.kernel.blueprint
         ids = tuple(self.observables if self.observables is not None else bp.observables.ids)
         details = {"cohort": repr(cohort), "cohort_seed": cohort.seed, "first_subject": cohort.first}
-        task = self.task(ids)
+        task = replace(self.task(ids), holds=cohort.holds)
         summaries = {id: RunningSummary(len(self.times)) for id in ids} if summary else None
         store = BlockStore(how.folder, self._job(cohort, ids), resume=how.resume, overwrite=how.overwrite)
         which = np.zeros(len(cohort), np.int64)

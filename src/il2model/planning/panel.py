@@ -53,7 +53,13 @@ class Panel:
         save = np.unique(np.concatenate([np.arange(0, min(112.0, self.until) + 0.5, 1.0), [self.until]]))
         cohort, ids = _cohort(self), list(dict.fromkeys([base.observable, *self.limits]))
         task = Task(
-            kernel=cohort.kernel, plans=[plan], save=save, until=self.until, ids=ids, options=SolverOptions(rtol=1e-4)
+            kernel=cohort.kernel,
+            plans=[plan],
+            save=save,
+            until=self.until,
+            ids=ids,
+            options=SolverOptions(rtol=1e-4),
+            holds=cohort.holds,
         )
         which = np.zeros(len(cohort), np.int64)
         values = solve_cohort(task, cohort.rows, which, RunOptions(workers=self.workers)).values

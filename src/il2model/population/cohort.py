@@ -20,12 +20,13 @@ from ..errors import InputError, unknown_name
 from ..notebook import table
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel
+from ..solver.stability import largest_eigenvalue
 from ..streams import checked_seed
 from ..trial_files import REFERENCE, reference_cuts
 from ..units import to_whole
 from ..values import same_fields
 from .patients import MONTH
-from .sampler import LABELS, Sampler
+from .sampler import EIGENVALUE, LABELS, Sampler
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,8 @@ class Cohort:
     Make one with `Cohort.sample`; give it to `simulate(..., cohort=...)`. A value:
     its arrays are read-only, cohorts of the same subjects are equal, and one travels
     to other processes, where its model is found again by name. Only what varies
-    between subjects is held, so a million subjects take some 100 MB.
+    between subjects is held, so a million subjects take some 100 MB. `screened` counts
+    the candidates, `refused` those of them whose untreated state does not hold.
     """
 
     kernel: Kernel
@@ -57,6 +59,7 @@ class Cohort:
     seed: int
     first: int
     screened: int
+    refused: int = 0
 
     def __post_init__(self) -> None:
         labels = MappingProxyType({name: _frozen(column) for name, column in self.labels.items()})
@@ -78,7 +81,8 @@ class Cohort:
         return len(self.varied)
 
     def __repr__(self) -> str:
-        return f"Cohort({len(self)} subjects, design {self.design!r}, seed {self.seed})"
+        refused = f", {self.refused} of {self.screened} candidates refused" if self.refused else ""
+        return f"Cohort({len(self)} subjects, design {self.design!r}, seed {self.seed}{refused})"
 
     def _repr_html_(self) -> str:
         """Return quartiles of what differs between subjects as a table for a notebook."""
@@ -117,6 +121,9 @@ class Cohort:
     ) -> Cohort:
         """Draw n subjects.
 
+        A candidate whose untreated state does not hold, so that he would drift away without drug, is refused and
+        counted in `refused`; the subject's next try takes his place.
+
         Parameters
         ----------
         n : int
@@ -152,15 +159,16 @@ class Cohort:
         memory.check(size, f"A cohort of {n} subjects", "draw it in parts with first=, or a smaller one")
         varied = np.empty((n, len(sampler.ids)))
         labels = {name: np.empty(n) for name in LABELS}
-        screened = 0
+        screened = refused = 0
         for start in range(0, n, _CHUNK):
             part = slice(start, min(start + _CHUNK, n))
-            found, extra, tried = sampler.subjects(seed, first + start, part.stop - start, DESIGNS[design])
+            found, extra, tried, turned = sampler.subjects(seed, first + start, part.stop - start, DESIGNS[design])
             varied[part] = found
             for name in labels:
                 labels[name][part] = extra[name]
-            screened += tried
-        return cls(kernel, values, sampler.base, sampler.columns, varied, labels, design, seed, first, screened)
+            screened, refused = screened + tried, refused + turned
+        counts = (seed, first, screened, refused)
+        return cls(kernel, values, sampler.base, sampler.columns, varied, labels, design, *counts)
 
     def __getitem__(self, id: str) -> Floats:
         """Return a parameter or label of every subject."""
@@ -194,7 +202,13 @@ class Cohort:
                 columns.append(place)
                 varied = np.column_stack([varied, np.zeros(len(varied))])
             varied[:, columns.index(place)] = column
-        return replace(self, columns=tuple(columns), varied=varied)
+        changed = replace(self, columns=tuple(columns), varied=varied)
+        return replace(changed, labels={**self.labels, EIGENVALUE: largest_eigenvalue(self.kernel, changed.matrix)})
+
+    @property
+    def holds(self) -> bool:
+        """Whether the untreated state of every subject holds."""
+        return bool((self[EIGENVALUE] < 0).all())
 
     @classmethod
     def join(cls, parts: Sequence[Cohort]) -> Cohort:
@@ -202,7 +216,8 @@ class Cohort:
         first = parts[0]
         labels = {k: np.concatenate([p.labels[k] for p in parts]) for k in first.labels}
         varied = np.concatenate([p.varied for p in parts])
-        return replace(first, varied=varied, labels=labels, screened=sum(p.screened for p in parts))
+        screened, refused = sum(p.screened for p in parts), sum(p.refused for p in parts)
+        return replace(first, varied=varied, labels=labels, screened=screened, refused=refused)
 
     @cached_property
     def baseline(self) -> Mapping[str, Floats]:
@@ -227,6 +242,7 @@ class Cohort:
             "CSF pNFH [pg/mL]": self["csf_pnfh_untreated"],
             "plasma NfL [pg/mL]": self["plasma_nfl_untreated"],
             "motor unit loss [% per month]": 100 * (1 - np.exp(-self["motor_unit_loss_rate"] * MONTH)),
+            "largest eigenvalue, untreated [1/day]": self[EIGENVALUE],
         }
         columns = {name: [np.mean(v), np.std(v), *np.quantile(v, (0.25, 0.5, 0.75))] for name, v in rows.items()}
         return pd.DataFrame.from_dict(columns, orient="index", columns=["mean", "sd", "q25", "median", "q75"])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..parameters import Distribution, ParameterSet
 from ..solver.kernel import Kernel
+from ..solver.stability import largest_eigenvalue
 from ..uncertainty.coordinates import quantile
 from ..units import factor
 
@@ -191,11 +192,15 @@ def _cut_normal(centre: Floats, sd: Floats | float, q: Floats, low: Floats | flo
 
 @dataclass(frozen=True)
 class Weighted:
-    """Quasi-random candidates of one parameter set, and the weight of each in a trial (sum 1)."""
+    """Quasi-random candidates of one parameter set, and the weight of each in a trial (sum 1).
+
+    `refused` is the share of the weight that candidates had whose untreated state does not hold.
+    """
 
     rows: Floats  # (patient, parameter), model units
     weight: Floats
     pnfh: Floats  # pg/mL
+    refused: float
 
 
 def weighted_patients(patients: Patients, u: Floats, table: Mapping[str, Floats] | None = None) -> list[Weighted]:
@@ -213,7 +218,8 @@ def weighted_patients(patients: Patients, u: Floats, table: Mapping[str, Floats]
     for rows in patients.rows(u, table):
         seen = patients.screening(rows, points=5)
         weight = (seen.months <= months) * ndtr((seen.svc - svc) / SVC_ERROR) * seen.alive
-        keep = weight > 1e-9
-        rows = rows[keep]
-        found.append(Weighted(rows, weight[keep] / weight.sum(), rows[:, patients.axis.at("csf_pnfh_untreated")]))
+        holds = largest_eigenvalue(patients.kernel, rows) < 0
+        keep, total = holds & (weight > 1e-9), weight[holds].sum()
+        rows, refused = rows[keep], 1 - float(total / weight.sum())
+        found.append(Weighted(rows, weight[keep] / total, rows[:, patients.axis.at("csf_pnfh_untreated")], refused))
     return found

@@ -139,8 +139,8 @@ def patients_left_out(Y: Floats, left_out: Floats) -> str:
     if not ran.any():
         return ""
     return (
-        f"In {(ran > 0).mean():.0%} of the rows virtual patients without a bounded course, at most {ran.max():.1%} "
-        "of the cohort by weight, are left out of both arms."
+        f"In {(ran > 0).mean():.0%} of the rows virtual patients whose untreated state does not hold, or without a "
+        f"bounded course, at most {ran.max():.1%} of the cohort by weight, are left out of both arms."
     )
 
 

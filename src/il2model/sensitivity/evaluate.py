@@ -18,8 +18,9 @@ from ..uncertainty.coordinates import Coordinates, sobol_points
 from .question import Question
 from .study import SensitivityStudy
 
-#: A row fails when virtual patients without a bounded course weigh more than this in its cohort;
-#: one of 128 weighs about 1 %. Fewer are left out of both arms, and their weight is reported.
+#: A row fails when virtual patients whose untreated state does not hold, or without a bounded course, weigh
+#: more than this in its cohort; one of 128 weighs about 1 %. Fewer are left out of both arms, and their weight
+#: is reported.
 LEFT_OUT = 0.5
 
 
@@ -34,7 +35,8 @@ class Rows:
     reasons : list of str
         A sentence per failed row, '' where it ran.
     left_out : (row,)
-        Weight of the virtual patients without a bounded course, left out of both arms.
+        Weight of the virtual patients whose untreated state does not hold, or without a bounded course, who are
+        left out of both arms.
     spans : (run, 2)
         When integration and observables began and ended, seconds of this process' clock.
     took : float
@@ -74,7 +76,9 @@ def _courses(question: Question, table: dict[str, Floats], n: int, workers: int 
     # endpoints are read off daily values
     times = [c.time for c in question.columns if c.time is not None]
     grid = np.unique(np.concatenate([np.arange(0, question.days, 1.0), [question.days], np.array(times, float)]))
-    ran = _run(question, question.plan, rows, grid, sorted({c.observable for c in question.columns}), workers)
+    ran = _run(
+        question, question.plan, rows, grid, sorted({c.observable for c in question.columns}), workers, holds=False
+    )
     out = np.column_stack([c.read(grid, ran.course[c.observable]) for c in question.columns])
     return out, ran.words, np.zeros(n), [ran]
 
@@ -88,14 +92,14 @@ def _differences(question: Question, table: dict[str, Floats], n: int, workers: 
     edges = np.concatenate([[0], np.cumsum([len(p.rows) for p in people])])
     grid = np.array([0.0, question.days])
     observed = sorted({c.observable for c in question.columns})
-    control = _run(question, question.control_plan, rows, grid, observed, workers)
-    treated = _run(question, question.plan, rows, grid, observed, workers)
+    control = _run(question, question.control_plan, rows, grid, observed, workers, holds=True)
+    treated = _run(question, question.plan, rows, grid, observed, workers, holds=True)
     out, words, left_out = np.full((n, len(question.columns)), np.nan), [""] * n, np.zeros(n)
     for k, p in enumerate(people):
         part = slice(edges[k], edges[k + 1])
         failed = control.words[part], treated.words[part]
         good = np.array([not (a or b) for a, b in zip(*failed, strict=True)])
-        left_out[k] = p.weight[~good].sum()
+        left_out[k] = p.refused + (1 - p.refused) * p.weight[~good].sum()
         if left_out[k] > LEFT_OUT or not good.any():
             words[k] = next((w for w in (*failed[0], *failed[1]) if w), "Nobody is left in the cohort.")
             continue
@@ -107,7 +111,14 @@ def _differences(question: Question, table: dict[str, Floats], n: int, workers: 
 
 
 def _run(
-    question: Question, plan: Regimen, rows: Floats, grid: Floats, ids: Sequence[str], workers: int | None
+    question: Question,
+    plan: Regimen,
+    rows: Floats,
+    grid: Floats,
+    ids: Sequence[str],
+    workers: int | None,
+    *,
+    holds: bool,
 ) -> _Ran:
     start = time.perf_counter()
     task = Task(
@@ -117,6 +128,7 @@ def _run(
         until=float(grid[-1]),
         ids=ids,
         options=SolverOptions(rtol=question.rtol),
+        holds=holds,
     )
     found = solve_cohort(task, rows.__getitem__, np.zeros(len(rows), np.int64), RunOptions(workers=workers))
     words = [found.messages.get(s, "") for s in range(len(rows))]

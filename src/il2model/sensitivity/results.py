@@ -42,7 +42,8 @@ class StudyResult(Estimated):
     reasons : {row: sentence}
         Of the failed rows.
     left_out : (row,)
-        Weight of the virtual patients without a bounded course, left out of both arms of a cohort.
+        Weight of the virtual patients whose untreated state does not hold, or without a bounded course, left out
+        of both arms of a cohort.
     indices : {name: (parameter, output)}
         Of the method; `name_half` is the half-width of its 95 % interval where one is reliable.
     masked : (output,)

@@ -12,6 +12,7 @@ from ..dosing.regimen import Regimen
 from ..errors import InputError, unknown_name
 from ..solver.kernel import Kernel
 from ..solver.problem import SET_INPUT, Floats, Ints, Problem
+from ..solver.stability import unstable
 from .schedule import Schedule, build_schedule, join
 
 
@@ -25,7 +26,7 @@ class Batch:
     rows, constants, start : (subject, ...)
         Parameters in model units, what follows from them, and the states at t = 0.
     refused : {subject: sentence}
-        Whose parameters break a condition of the untreated state.
+        Whose parameters break a condition of the untreated state, or whose untreated state does not hold.
     schedules : tuple of Schedule
         One for each regimen, lag and body surface that occur.
     schedule : (subject,)
@@ -45,9 +46,18 @@ class Batch:
 
     @classmethod
     def prepare(
-        cls, kernel: Kernel, plans: Sequence[Regimen], rows: Floats, which: Ints | None = None, *, until: float
+        cls,
+        kernel: Kernel,
+        plans: Sequence[Regimen],
+        rows: Floats,
+        which: Ints | None = None,
+        *,
+        until: float,
+        holds: bool = False,
     ) -> Batch:
         """Return the subjects of `rows`, subject i under `plans[which[i]]` (the first by default).
+
+        `holds`: their untreated states are known to hold, and are not tested again.
 
         Raises
         ------
@@ -61,7 +71,7 @@ class Batch:
             rows=rows,
             constants=constants,
             start=kernel.baseline(rows, constants),
-            refused=kernel.refusals(rows, constants),
+            refused=({} if holds else unstable(kernel, rows, constants)) | kernel.refusals(rows, constants),
             schedules=schedules,
             schedule=schedule,
             until=float(until),

@@ -41,6 +41,8 @@ class Task:
         States and observables to keep.
     options : SolverOptions
     engine, precision : str
+    holds : bool
+        The untreated states are known to hold, and are not tested again.
     """
 
     kernel: Kernel
@@ -51,6 +53,7 @@ class Task:
     options: SolverOptions
     engine: str = "fast"
     precision: str = "float64"
+    holds: bool = False
 
     @property
     def variant(self) -> str:
@@ -83,6 +86,7 @@ def _solve_some(task: Task, rows: Floats, which: Ints) -> Courses:
         engine=task.engine,
         precision=task.precision,
         batch=True,
+        holds=task.holds,
     )
 
 

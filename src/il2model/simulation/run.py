@@ -88,6 +88,7 @@ def solve(
     engine: str = "fast",
     precision: str = "float64",
     batch: bool = False,
+    holds: bool = False,
 ) -> Courses:
     """Integrate subjects; subject i has row i of the parameters and follows `plans[which[i]]`.
 
@@ -107,6 +108,8 @@ def solve(
         The regimen of each subject; the first by default.
     batch : bool
         Use the lane solver even for one subject, so that its bits are those of a cohort.
+    holds : bool
+        The untreated states are known to hold, and are not tested again.
 
     Raises
     ------
@@ -118,7 +121,7 @@ def solve(
         check_ids(kernel, ids)
     options = options or SolverOptions()
     check_options(engine, options)
-    ready = Batch.prepare(kernel, plans, rows, which, until=until)
+    ready = Batch.prepare(kernel, plans, rows, which, until=until, holds=holds)
     loads = loads_of(ready, options, engine)
     resets = sorted({t for s in ready.schedules for t in s.resets})
     grid = distinct(np.concatenate([save, np.array(resets), [until]]))
@@ -162,6 +165,8 @@ def observed(
     The solver saves the states that `ids` need and no others, and observables are
     compiled: their last digits differ from those of `solve`. NaN from a failure on.
 
+    Whether the untreated states hold is not tested.
+
     Raises
     ------
     InputError, UnknownNameError
@@ -172,7 +177,7 @@ def observed(
     derived = [i for i in ids if i not in bp.states]
     needs = kernel.blueprint.closed_forms.needs(derived)
     states = [s for s in bp.states.ids if s in needs or s in ids]
-    ready = Batch.prepare(kernel, plans, rows, which, until=float(save[-1]))
+    ready = Batch.prepare(kernel, plans, rows, which, until=float(save[-1]), holds=True)
     saved, some = np.full((len(ready), len(save), len(states)), np.nan), np.flatnonzero(ready.usable)
     if len(some):
         problem = ready.problem(save, loads_of(ready, options, "fast"), some)

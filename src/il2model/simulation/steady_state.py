@@ -50,7 +50,7 @@ def periodic_orbit(
     chunk = max(2, int(np.ceil(400.0 / dose.ii)))
     doses = tuple(Dose(k * dose.ii, dose.amount, dose.route, dose.duration, dose.per_m2) for k in range(chunk))
     until = chunk * dose.ii
-    batch = Batch.prepare(kernel, [Regimen(doses, "steady state", until)], parameters, until=until)
+    batch = Batch.prepare(kernel, [Regimen(doses, "steady state", until)], parameters, until=until, holds=True)
     first = batch.schedules[0].given[0]
     if max(first.end, 0.0) > dose.ii:
         raise InputError("A dose with ss = 1 must arrive within its interval ii.")

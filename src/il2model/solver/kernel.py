@@ -58,7 +58,7 @@ class Kernel:
 
     def __reduce__(self) -> tuple[Callable[..., Kernel], tuple[object, ...]]:
         key = self.blueprint.key
-        if key == _builtin_key():
+        if key == builtin_key():
             return builtin_kernel, ()
         return _kernel_from, (key, self.blueprint.texts())
 
@@ -141,8 +141,7 @@ class Kernel:
             margins = self.blueprint.plain_module().margins(parameters, constants)
         found: dict[int, str] = {}
         for column, condition in enumerate(self.blueprint.conditions):
-            margin = margins[..., column]
-            bad = ~(margin > 0) if condition.strict else ~(margin >= 0)
+            bad = ~(margins[..., column] > 0) if condition.strict else ~(margins[..., column] >= 0)
             for subject in np.flatnonzero(bad):
                 found.setdefault(int(subject), condition.sentence)
         for subject in np.flatnonzero(~np.isfinite(constants).all(axis=-1)):
@@ -242,7 +241,8 @@ def _make_builtin() -> Model:
     return builtin()
 
 
-def _builtin_key() -> str:
+def builtin_key() -> str:
+    """Return the key of the built-in model."""
     return f"il2model-{cache.source_hash('model', 'codegen', 'solver')}"
 
 
@@ -263,7 +263,7 @@ def _load_builtin() -> Kernel:
         with contextlib.suppress(Exception):
             driver.append(fast.DriverText(single=False))
 
-    blueprint = load_blueprint(_builtin_key(), _make_builtin, before)
+    blueprint = load_blueprint(builtin_key(), _make_builtin, before)
     return Kernel(blueprint, _driver=driver[0] if driver else None, _told=bool(driver))
 
 

@@ -16,9 +16,11 @@ from typing import TypeAlias
 import numpy as np
 
 from ..codegen.closed_text import LANES, write_closed
+from ..parameters import load_parameters
+from ..units import factor
 from . import machine
 from .blueprint import Blueprint
-from .kernel import Kernel
+from .kernel import Kernel, builtin_key
 from .problem import Floats
 
 #: Size of a block, and its entries: which, in what row and column.
@@ -120,6 +122,34 @@ def largest_eigenvalue(kernel: Kernel, parameters: Floats, constants: Floats | N
         for block in blocks_of(parameters[part], constants[part]):
             found[part] = np.maximum(found[part], _abscissa(block))
     return found
+
+
+def unstable(kernel: Kernel, parameters: Floats, constants: Floats) -> dict[int, str]:
+    """Return the sentence for every subject whose untreated state does not hold, where the model says that it does."""
+    if kernel.blueprint.key != builtin_key():
+        return {}
+    values = largest_eigenvalue(kernel, parameters, constants)
+    return {
+        int(s): f"the untreated state does not hold: its largest eigenvalue is {values[s]:+.2g} per day, so that the "
+        f"patient drifts away without drug. {_furthest(kernel, parameters[s])}".rstrip()
+        for s in np.flatnonzero(~(values < 0))
+    }
+
+
+def _furthest(kernel: Kernel, row: Floats) -> str:
+    """Name the parameter that has gone the largest part of the way from its typical value to its bound."""
+    typical, gone = load_parameters(), dict[str, float]()
+    for item, given in zip(kernel.blueprint.parameters, row, strict=True):
+        bounds = typical.record(item.id).bounds if item.id in typical else None
+        if bounds is not None and bounds[0] < typical[item.id] < bounds[1]:
+            away = given / factor(typical.record(item.id).unit, item.unit) - typical[item.id]
+            gone[item.id] = away / (bounds[int(away > 0)] - typical[item.id])
+    if not gone:
+        return ""
+    id = max(gone, key=lambda i: gone[i])
+    unit, number = typical.record(id).unit, row[kernel.blueprint.parameters.at(id)]
+    number /= factor(unit, kernel.blueprint.parameters.item(id).unit)
+    return f"Furthest from its typical value is {id}: {number:.4g} against {typical[id]:.4g} {unit}."
 
 
 def _blocks_of(kernel: Kernel) -> Callable[[Floats, Floats], list[Floats]]:

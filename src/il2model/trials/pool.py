@@ -188,7 +188,15 @@ def _simulate_arm(
         cohort = _with_agent(cohort, arm)
     ids = [*MEASURED, "cumulative_hazard"]
     patterns, which = _patterns(plan, arm.adherence, len(cohort), seed)
-    task = Task(kernel=cohort.kernel, plans=patterns, save=grid, until=until, ids=ids, options=SolverOptions(rtol=rtol))
+    task = Task(
+        kernel=cohort.kernel,
+        plans=patterns,
+        save=grid,
+        until=until,
+        ids=ids,
+        options=SolverOptions(rtol=rtol),
+        holds=cohort.holds,
+    )
     how = RunOptions(workers=workers, progress=progress)
     return dict(solve_cohort(task, cohort.rows, which, how).values)
 

@@ -12,8 +12,11 @@ import pytest
 
 import il2model as il2
 from il2model.errors import InputError
+from il2model.population import patients, sampler
 from il2model.simulation.summary import RunningSummary
 from il2model.solver.problem import SolverOptions, Status
+from il2model.solver.stability import largest_eigenvalue
+from il2model.uncertainty.coordinates import sobol_points
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +237,54 @@ def test_a_cohort_shows_itself(cohort):
     keys = cohort._ipython_key_completions_()
     assert {"age", "csf_pnfh_untreated"} <= set(keys)
     assert all(len(cohort[key]) == 200 for key in keys)
+
+
+def test_candidates_whose_untreated_state_does_not_hold_are_replaced_and_counted(cohort, monkeypatch):
+    """Here those of a high clearance; the others stay who they are."""
+    high = np.quantile(cohort["il2_clearance"], 0.9)
+    column = cohort.kernel.blueprint.parameters.at("il2_clearance")
+
+    def high_clearance(kernel, rows, constants=None):
+        return np.where(rows[:, column] > high, 0.1, -0.01)
+
+    monkeypatch.setattr(sampler, "largest_eigenvalue", high_clearance)
+    again = il2.Cohort.sample(200, seed=3)
+    assert (again["il2_clearance"] <= high).all() and again.holds
+    same = cohort["il2_clearance"] <= high
+    assert (again.matrix[same] == cohort.matrix[same]).all()
+    assert again.refused >= (~same).sum() == 20
+    assert again.screened > cohort.screened
+    assert f"{again.refused} of {again.screened} candidates refused" in repr(again)
+    assert il2.Cohort.join([again, again]).refused == 2 * again.refused
+
+
+def test_the_largest_eigenvalue_of_every_subject_is_known_and_follows_a_change(cohort):
+    assert (cohort["largest_eigenvalue"] == largest_eigenvalue(cohort.kernel, cohort.matrix)).all()
+    assert cohort.holds and cohort.refused == 0
+    assert cohort.summary().loc["largest eigenvalue, untreated [1/day]", "q75"] < 0
+    upside_down = cohort.part(0, 9).changed({"blood_share": np.full(9, 2.0)})  # cells enter blood at a negative rate
+    assert not upside_down.holds
+    with pytest.warns(il2.IncompleteWarning, match="the untreated state does not hold"):
+        s = il2.simulate("placebo", until=7, cohort=upside_down, raise_on_failure=False)
+    assert (s.status == Status.REFUSED).all()
+
+
+def test_a_set_whose_untreated_state_does_not_hold_is_refused_with_the_parameter(cohort):
+    bp, values = cohort.kernel.blueprint, il2.load_parameters()
+    numbers = dict(zip(bp.parameters.ids, bp.parameters.convert(values).tolist(), strict=True))
+    with pytest.raises(il2.SimulationError, match=r"largest eigenvalue is \+.* blood_share: 2 against 0.02"):
+        il2.simulate("placebo", until=7, parameters=numbers | {"blood_share": 2.0})
+
+
+def test_weights_of_candidates_leave_out_whose_untreated_state_does_not_hold(cohort, monkeypatch):
+    some = patients.Patients(cohort.kernel, il2.load_parameters())
+    u = sobol_points(64, some.width, 5)
+    whole = patients.weighted_patients(some, u)[0]
+    assert whole.refused == 0 and whole.weight.sum() == pytest.approx(1)
+    holds = np.resize([-0.01, -0.01, 0.0, -0.01], 64)
+    monkeypatch.setattr(patients, "largest_eigenvalue", lambda *_: holds)
+    left = patients.weighted_patients(some, u)[0]
+    assert 0.05 < left.refused < 0.6
+    assert left.weight.sum() == pytest.approx(1)
+    kept = np.isin(whole.rows[:, some.columns[0]], left.rows[:, some.columns[0]])
+    np.testing.assert_allclose(left.weight * (1 - left.refused), whole.weight[kept], rtol=1e-12)
