@@ -214,23 +214,27 @@ def _told(found: Sequence[Evidence], floor: Mapping[str, float]) -> dict[str, Ma
 
 
 def _joined(problem: Mixture, found: Sequence[Evidence], weights: Sequence[float], seed: int) -> Chains:
-    """Return draws that count alike, of each structure as many as its weight says, shuffled into chains."""
-    n = CHAINS * LENGTH
-    rng = stream(seed, "mixed")
-    counts = np.diff(np.round(np.concatenate([[0.0], np.cumsum(weights)]) / np.sum(weights) * n).astype(int))
+    """Return draws that count alike, of each structure as many as its weight says, in every chain alike.
+
+    Structures are shuffled; copies of a draw are alike on all coordinates, and stand side by side.
+    """
+    rng, keys = stream(seed, "mixed"), []
+    counts = np.diff(np.round(np.cumsum([0.0, *weights]) / np.sum(weights) * LENGTH).astype(int))
     z, value, terms = [], [], []
     for k, (e, count) in enumerate(zip(found, counts, strict=True)):
-        places = resampled(e.drawn.log_weight, int(count), stream(seed, "resample"))
-        z.append(problem.lifted(k, e.drawn.z[places], seed))
-        value.append(e.drawn.log_likelihood[places])
-        terms.append({id: x[places] for id, x in e.drawn.pointwise.items()})
-    order, shape = rng.permutation(n), (CHAINS, LENGTH, 1)
-    return Chains(
-        np.concatenate(z)[order].reshape(*shape, -1),
-        np.concatenate(value)[order].reshape(shape),
-        np.ones(CHAINS),
-        {id: np.concatenate([t[id] for t in terms])[order].reshape(shape) for id in terms[0]},
-    )
+        places = resampled(e.drawn.log_weight, CHAINS * int(count), stream(seed, "resample"))
+        used, copy = np.unique(places, return_inverse=True)
+        z.append(problem.lifted(k, e.drawn.z[used], seed)[copy].reshape(CHAINS, count, 1, -1))
+        keys.append(rng.random(len(used))[copy].reshape(CHAINS, count))
+        value.append(e.drawn.log_likelihood[places].reshape(CHAINS, count, 1))
+        terms.append({id: x[places].reshape(CHAINS, count, 1) for id, x in e.drawn.pointwise.items()})
+    order = np.argsort(np.concatenate(keys, axis=1), axis=1, kind="stable")[..., None]
+
+    def joined(parts: Sequence[Floats]) -> Floats:
+        return np.take_along_axis(np.concatenate(parts, axis=1), order, axis=1)
+
+    mixed = np.take_along_axis(np.concatenate(z, axis=1), order[..., None], axis=1)
+    return Chains(mixed, joined(value), np.ones(CHAINS), {id: joined([t[id] for t in terms]) for id in terms[0]})
 
 
 def _lifted(problem: Mixture, k: int, optimum: Optimum) -> Optimum:

@@ -17,6 +17,7 @@ from ..spreadsheet import text_cell
 from ..uncertainty.posterior import Posterior
 from .chains import Chains
 from .diagnostics import PROFILE, convergence, informed_directions, jacobian, verdict
+from .mixture import Mixture
 from .problem import Problem
 from .sampling import Options
 from .summary import distinct_earlier_draws, prior_points
@@ -43,8 +44,9 @@ def parameter_rows(
     rows: list[Row] = []
     for k, id in enumerate([*problem.map.ids, *problem.nuisances]):
         values = sampled[id].reshape(ensembles, steps, walkers)
-        judged = convergence(values, chains=walkers > 1, least=options.each)
         z = chains.z[..., offset + k]
+        # what a structure holds is alike in all its draws, which are no copies
+        judged = convergence(z if isinstance(problem, Mixture) else values, chains=walkers > 1, least=options.each)
         rows.append(
             {
                 "id": id,

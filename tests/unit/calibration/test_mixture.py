@@ -107,6 +107,8 @@ def test_draws_are_of_each_structure_as_many_as_its_weight_says(average, folder)
             at = [average.coordinates.index(c) for c in Problem.pose("pk").coordinates]
             np.testing.assert_allclose(average.z[drawn][:, at].mean(axis=0), mean, atol=0.12)
     assert weights.sum() == pytest.approx(1)
+    half = average.structure[:, : average.structure.shape[1] // 2]  # shuffled: a half of a chain is as the whole
+    assert (half == "default").mean() == pytest.approx((average.structure == "default").mean(), abs=0.08)
 
 
 def test_the_fit_says_its_structures_in_the_file_the_frame_and_the_diagnostics(average, folder):
@@ -117,7 +119,9 @@ def test_the_fit_says_its_structures_in_the_file_the_frame_and_the_diagnostics(a
     data = average.to_arviz().sample_stats["structure"]
     assert data.attrs["flag_meanings"].split() == list(average.structures)
     told = json.loads((folder / "pk" / "diagnostics.json").read_text())
-    assert told["accepted"] and told["structures"]["low"]["weight"] == average.structures["low"]["weight"]
+    assert told["accepted"] and told["converged"]
+    assert 150 < told["worst"]["ess_tail"] < 3000  # held values are no copies, and copies are none the more
+    assert told["structures"]["low"]["weight"] == average.structures["low"]["weight"]
     logs = [float(s["evidence"]) for s in average.structures.values()]
     whole = np.log(np.exp(logs) @ prior_weights(SOME))
     assert told["evidence"]["log"] == pytest.approx(whole)
