@@ -234,10 +234,11 @@ class Problem:
         return before | table | of_reference(table, self.simulator.parameters)
 
     def predict(self, table: Mapping[str, Floats], *, checks: bool = False) -> dict[str, Floats]:
-        """Return predictions by target: of the fitted ones, or of all."""
-        wanted = self.targets.of(self.stage) if checks else self.fitted
-        typical = self.targets.typical(self.stage, max((len(v) for v in table.values()), default=1))
-        return _PAGES[self.stage].predict(self.simulator, {**typical, **table}, wanted, self.structure.trait)
+        """Return predictions by target: of the fitted ones, or of all; NaN where the untreated state does not hold."""
+        some = self.targets.of(self.stage) if checks else self.fitted
+        table = {**self.targets.typical(self.stage, max((len(v) for v in table.values()), default=1)), **table}
+        found = _PAGES[self.stage].predict(self.simulator, table, some, self.structure.trait)
+        return self.simulator.held(table, found)
 
     def log_likelihood(self, z: Floats) -> Floats:
         """Return ln p(published numbers | z), (point,); -inf where the run failed."""
@@ -290,8 +291,7 @@ def design_hash(problem: Problem) -> str:
 
 def _numbers(problem: Problem) -> list[tuple[str, float, str, str]]:
     """Return every start value and spread that the likelihood can use; labels of patients are none of them."""
-    parameters = problem.simulator.parameters
-    known = {p.id for p in problem.simulator.kernel.blueprint.parameters}
+    parameters, known = problem.simulator.parameters, set(problem.simulator.kernel.blueprint.parameters.ids)
     used = [
         (i, parameters[i], r.unit, r.spread_text)
         for i, r in parameters.records.items()

@@ -13,6 +13,7 @@ from ..population.patients import Patients
 from ..simulation.run import observed
 from ..solver.kernel import Kernel
 from ..solver.problem import Floats, SolverOptions
+from ..solver.stability import largest_eigenvalue
 from ..streams import fixed_seed
 from ..trial_files import reference_cuts, reference_follow_up
 from ..uncertainty.coordinates import Coordinates
@@ -63,6 +64,14 @@ class Simulator:
         """Return the typical patient of every set: (set, parameter) in model units."""
         n = max((len(v) for v in table.values()), default=1)
         return Coordinates(self.kernel, self.parameters, (), {}).rows(table, n)
+
+    def held(self, table: Mapping[str, Floats], found: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Return predictions, (set, ...) each, NaN where the untreated state of a set does not hold."""
+        lost = np.flatnonzero(~(largest_eigenvalue(self.kernel, self.rows(table)) < 0))
+        kept = {id: np.array(values, dtype=float) for id, values in found.items()} if len(lost) else dict(found)
+        for values in kept.values() if len(lost) else ():
+            values[lost] = np.nan
+        return kept
 
     def il2_patients(self, table: Mapping[str, Floats]) -> Floats:
         """Return (set, patient, parameter): six patients that differ in the IL-2 half, equally weighted.

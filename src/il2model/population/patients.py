@@ -203,8 +203,12 @@ class Weighted:
     refused: float
 
 
-def weighted_patients(patients: Patients, u: Floats, table: Mapping[str, Floats] | None = None) -> list[Weighted]:
+def weighted_patients(
+    patients: Patients, u: Floats, table: Mapping[str, Floats] | None = None, *, refuse: bool = False
+) -> list[Weighted]:
     """Return the candidates of every parameter set; the same uniforms for each.
+
+    `refuse` leaves out those whose untreated state does not hold.
 
     A candidate's weight is his chance of meeting the criteria of MIROCALS and of surviving the
     run-in. SVC at screening has an error of `SVC_ERROR`, which makes inclusion a
@@ -218,7 +222,7 @@ def weighted_patients(patients: Patients, u: Floats, table: Mapping[str, Floats]
     for rows in patients.rows(u, table):
         seen = patients.screening(rows, points=5)
         weight = (seen.months <= months) * ndtr((seen.svc - svc) / SVC_ERROR) * seen.alive
-        holds = largest_eigenvalue(patients.kernel, rows) < 0
+        holds = largest_eigenvalue(patients.kernel, rows) < 0 if refuse else np.full(len(rows), True)
         keep, total = holds & (weight > 1e-9), weight[holds].sum()
         rows, refused = rows[keep], 1 - float(total / weight.sum())
         found.append(Weighted(rows, weight[keep] / total, rows[:, patients.axis.at("csf_pnfh_untreated")], refused))

@@ -87,7 +87,7 @@ def _differences(question: Question, table: dict[str, Floats], n: int, workers: 
     """Return differences of weighted means over a quasi-random cohort, the same for every row."""
     patients = Patients(question.kernel, question.values)
     u = sobol_points(question.patients, patients.width, fixed_seed("patients_of_a_study"))
-    people = weighted_patients(patients, u, table)
+    people = weighted_patients(patients, u, table, refuse=True)
     rows = np.concatenate([p.rows for p in people])
     edges = np.concatenate([[0], np.cumsum([len(p.rows) for p in people])])
     grid = np.array([0.0, question.days])

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from il2model.calibration import simulator
 from il2model.calibration.likelihood import log_likelihood
 from il2model.calibration.problem import PARAMETERS, Problem
 from il2model.solver.kernel import Kernel
@@ -74,6 +75,17 @@ def test_refused_parameters_have_no_likelihood_and_leave_the_others_alone(stage)
     parts = log_likelihood(p.fitted, p.targets, found)
     assert parts[1] == -np.inf
     assert np.isfinite(parts[[0, 2, 3]]).all()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_set_whose_untreated_state_does_not_hold_has_no_likelihood(stage, monkeypatch):
+    p, table = problem(stage), problem(stage).table(points(stage, 4)[:3])
+    clean = p.predict(table)
+    monkeypatch.setattr(simulator, "largest_eigenvalue", lambda *_: np.array([-0.01, 0.0, -0.01]))
+    found = p.predict(table)
+    assert log_likelihood(p.fitted, p.targets, found)[1] == -np.inf
+    for id, values in found.items():
+        assert np.array_equal(values[[0, 2]], clean[id][[0, 2]], equal_nan=True), id
 
 
 def test_threads_share_a_problem():

@@ -279,11 +279,12 @@ def test_a_set_whose_untreated_state_does_not_hold_is_refused_with_the_parameter
 def test_weights_of_candidates_leave_out_whose_untreated_state_does_not_hold(cohort, monkeypatch):
     some = patients.Patients(cohort.kernel, il2.load_parameters())
     u = sobol_points(64, some.width, 5)
-    whole = patients.weighted_patients(some, u)[0]
+    whole = patients.weighted_patients(some, u, refuse=True)[0]
     assert whole.refused == 0 and whole.weight.sum() == pytest.approx(1)
     holds = np.resize([-0.01, -0.01, 0.0, -0.01], 64)
     monkeypatch.setattr(patients, "largest_eigenvalue", lambda *_: holds)
-    left = patients.weighted_patients(some, u)[0]
+    assert (patients.weighted_patients(some, u)[0].weight == whole.weight).all()
+    left = patients.weighted_patients(some, u, refuse=True)[0]
     assert 0.05 < left.refused < 0.6
     assert left.weight.sum() == pytest.approx(1)
     kept = np.isin(whole.rows[:, some.columns[0]], left.rows[:, some.columns[0]])
