@@ -19,7 +19,10 @@ FILES = (
     "posterior.nc", "parameters.csv", "targets.csv", "covariance.csv", "estimate.json", "diagnostics.json",
     "manifest.json", "timing.json",
 )  # fmt: skip
-WHOLE = ("structures-imodals.csv", "structures-mirocals.csv", "checks.json", "calibration_of_sampler.json")
+WHOLE = (
+    "structures-imodals.csv", "structures-mirocals.csv", "trials-out.csv", "trials-foretold.csv",
+    "trials-coverage.csv", "schedules.csv", "checks.json", "calibration_of_sampler.json",
+)  # fmt: skip
 
 
 def main(folder: Path) -> None:

@@ -1,8 +1,9 @@
 """Examine a finished calibration: structures, checks, calibration of the sampler.
 
-    python calibration/examine.py FOLDER [structures] [checks] [foretold] [sampler | sampler-model]
+    python calibration/examine.py FOLDER [structures] [trials] [checks] [foretold] [sampler | sampler-model]
 
-Writes FOLDER/structures-*.csv (evidence of structural alternatives), checks.json (every draw, and trials of the
+Writes FOLDER/structures-*.csv (evidence of structural alternatives), trials-*.csv (each trial of the stage imodals
+foretold from the others by each structure and by their average), checks.json (every draw, and trials of the
 published size), leave-one-out.csv and foretold.csv (each number from all others), predictive.json and influence.csv,
 and calibration_of_sampler.json (200 synthetic trials a stage: of the model itself in pk and mirocals,
 which sampler-model takes alone; of a quadratic emulator of a reduced cohort in imodals and progression, whose trials
@@ -23,6 +24,7 @@ from il2model.calibration.problem import Problem
 from il2model.calibration.self_test import BY_BANK, calibration_of_sampler
 from il2model.calibration.structures import BY_STAGE, yardsticks
 from il2model.calibration.tables import write_table
+from il2model.calibration.trials_out import leave_trials_out, trial_tables
 from il2model.endpoints import STAGES
 from il2model.runs import shown
 from il2model.store import write_json
@@ -44,6 +46,17 @@ def structures(folder: Path) -> None:
             for name, score in yardsticks(problem).items():
                 rows.append({"structure": name, "meaning": "yardstick", "ln_evidence": score})
         write_table(folder / f"structures-{stage}.csv", rows)
+
+
+def trials(folder: Path, stage: str = "imodals") -> None:
+    """Leave out one trial after the other, of each structure and of their average."""
+    home = folder / stage / "structures"
+    with shown(f"structures of {stage}") as progress:
+        found = compare(stage, home, results=folder, progress=progress)
+    with shown("leave one trial out") as progress:
+        left_out = leave_trials_out(stage, found, home, results=folder, progress=progress)
+    for name, rows in zip(("out", "foretold", "coverage"), trial_tables(left_out), strict=True):
+        write_table(folder / f"trials-{name}.csv", rows)
 
 
 def checks(folder: Path) -> None:
@@ -75,14 +88,17 @@ def sampler(folder: Path, stages: Sequence[str] = STAGES, n: int = 200) -> None:
         write_json(place, found)
 
 
+PARTS = {"foretold": foretold, "structures": structures, "trials": trials, "checks": checks, "sampler": sampler}
+
+
 def main() -> None:
     """Run what is asked for."""
     folder = Path(sys.argv[1])
-    for part in sys.argv[2:] or ["foretold", "structures", "checks", "sampler"]:
+    for part in sys.argv[2:] or list(PARTS):
         if part == "sampler-model":
             sampler(folder, BY_BANK)
         else:
-            {"structures": structures, "checks": checks, "foretold": foretold, "sampler": sampler}[part](folder)
+            PARTS[part](folder)
 
 
 if __name__ == "__main__":
