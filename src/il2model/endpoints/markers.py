@@ -20,6 +20,7 @@ _MARKERS: tuple[tuple[str, str, str, str | None, tuple[str, ...]], ...] = (
     ("cd8_count", "the CD8 count", "cd8_count", None, ()),
     ("nk_count", "the CD56bright NK count", "nk_count", None, ("nk_loss_rate", "nk_induction")),
     ("eosinophil_count", "the eosinophil count", "eosinophil_count", None, ("il5_turnover", "il5_induction")),
+    ("cd25", "CD25 per Treg", "treg_cd25", None, ()),
     ("ccl2", "plasma CCL2", "plasma_ccl2", None, PLASMA_CCL2),
     ("csf_ccl2", "CCL2 in CSF", "csf_ccl2", None, _CSF_CCL2),
     ("nfl", "NfL in plasma", "plasma_nfl", None, _DAMAGE),
@@ -29,7 +30,7 @@ _MARKERS: tuple[tuple[str, str, str, str | None, tuple[str, ...]], ...] = (
     ("treg_nk", "Treg per CD56bright NK", "treg_count", "nk_count", ("nk_loss_rate", "nk_induction")),
 )
 #: Entries that stand elsewhere in the registry.
-_KNOWN = ("treg_count_change", "ccl2_change", "teff_count_change")  # the last: tconv_count_change
+_KNOWN = ("treg_count_change", "cd25_change", "ccl2_change", "teff_count_change")  # the last: tconv_count_change
 
 
 def _entries() -> Iterator[Endpoint]:
