@@ -43,10 +43,14 @@ def test_a_trial_of_ones_own_is_read_run_and_fitted(monkeypatch, capsys):
 
 def test_the_file_that_the_how_to_shows_is_read(tmp_path):
     text = (PAGE.parents[1] / "how-to" / "add-a-trial.md").read_text(encoding="utf8")
-    (block,) = re.findall(r"^```toml\n(.*?)^```", text, re.S | re.M)
+    block, study = re.findall(r"^```toml\n(.*?)^```", text, re.S | re.M)
     (tmp_path / "shown.toml").write_text(block)
     target = il2.load_targets(tmp_path).targets["transreg_day8"]
     assert (target.estimate, target.use) == (45.0, "check")
     assert il2.Trial.load(tmp_path / "shown.toml").arms["1 MIU"].doses == il2.Regimen.named("transreg").doses
+    (tmp_path / "shown.toml").write_text(f"{block}\n{study}")
+    apart = il2.load_targets(tmp_path).targets["transreg_day8"].study
+    assert apart.effects == (("gain", "own_effect"),)
+    assert dict(apart.baseline) == {"cd4_untreated": 400.0, "treg_share_untreated": "own_share"}
     for table in ("registry", "population", "follow_up", "visits", *ROWS):
         assert f"[{table}" in text, table

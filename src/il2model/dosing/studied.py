@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..clock import on_clock
 from ..parameters import load_parameters
-from ..trial_files import read_trial, trial_names
+from ..trial_files import TrialFile, read_trial, trial_names
 from .courses import arm_plan
 from .dose import ROUTE_WORDS, Dose
 
@@ -133,13 +133,21 @@ def studied_arms() -> dict[str, tuple[Dose, ...]]:
     found = {}
     for name in trial_names():
         file = read_trial(name)
-        stages = {str(t.get("stage", file.tables.get("stage"))) for t in file.rows("targets").values()}
-        if stages - {"pk"}:
-            for id, row in file.rows("arms").items():
-                doses = tuple(d for d in arm_plan(file, id).doses if d.amount > 0)
-                if doses:
-                    found[f"{file.tables['trial']}, {row.get('name', id)}"] = doses
+        for id in _fitted(file):
+            doses = tuple(d for d in arm_plan(file, id).doses if d.amount > 0)
+            if doses:
+                found[f"{file.tables['trial']}, {file.rows('arms')[id].get('name', id)}"] = doses
     return found
+
+
+def _fitted(file: TrialFile) -> list[str]:
+    """Return the arms of which a response is fitted, all where a target names none; levels of the drug are none."""
+    arms = file.rows("arms")
+    known: set[str] = set()
+    for t in file.rows("targets").values():
+        if t["use"] == "fit" and t.get("stage", file.tables.get("stage")) != "pk":
+            known |= set(t["arms"]) if "arms" in t else {t["arm"]} if "arm" in t else set(arms)
+    return [id for id in arms if id in known]
 
 
 @lru_cache(maxsize=1)

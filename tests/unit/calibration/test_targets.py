@@ -145,8 +145,7 @@ use = "fit"
 
 def test_a_fit_belongs_to_the_arms_of_its_targets(tmp_path):
     """Another dose in a trial file of one's own is another fit, though every published number is the same."""
-    from il2model.calibration.fit import design_hash
-    from il2model.calibration.problem import Problem
+    from il2model.calibration.problem import Problem, design_hash
 
     own = tmp_path / "own.toml"
     shutil.copy(data_dir("calibration") / "trials" / "pk.toml", own)
