@@ -117,11 +117,14 @@ class Request:
 
     def cohort(self, cohort: Cohort, how: RunOptions, summary: bool, cancel: Cancel | None) -> Solution:
         """Run a cohort in blocks: kept in memory, in a folder, or as running summaries."""
+        from .population.typical import told
         from .simulation.cohort import solve_cohort
 
         bp = self.kernel.blueprint
         ids = tuple(self.observables if self.observables is not None else bp.observables.ids)
         details = {"cohort": repr(cohort), "cohort_seed": cohort.seed, "first_subject": cohort.first}
+        if cohort.population:
+            details["population"] = told(cohort.population)
         task = replace(self.task(ids), holds=cohort.holds)
         summaries = {id: RunningSummary(len(self.times)) for id in ids} if summary else None
         store = BlockStore(how.folder, self._job(cohort, ids), resume=how.resume, overwrite=how.overwrite)

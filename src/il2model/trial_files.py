@@ -33,7 +33,7 @@ COURSE = frozenset({"amount", "days", "every", "cycles", "start", "times", "rout
 #: Tables of a file and their fields.
 TABLES: Mapping[str, frozenset[str]] = {
     "registry": _ORIGIN | {"number"},
-    "population": _ORIGIN | {"text", "size", "cohort"},
+    "population": _ORIGIN | {"text", "size", "cohort", "typical"},
     "follow_up": _FACT,
     "visits": _FACT | {"window"},
     "study": _ORIGIN | {"gain", "clearance", "volume", "baseline"},
@@ -97,8 +97,8 @@ _TYPES: tuple[tuple[str, str, Callable[[object], bool]], ...] = (
     ("a list of whole numbers from 0", "count counts", _all(_is_count)),
     ("true or false", "log", lambda v: isinstance(v, bool)),
     (
-        "a table of numbers and names",
-        "baseline",
+        "a table of numbers and texts",
+        "baseline typical",
         lambda v: isinstance(v, dict) and all(_is_number(x) or _is_text(x) for x in v.values()),
     ),
     ("a list of names", "arms members", _all(_is_text)),

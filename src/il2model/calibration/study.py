@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import InputError, unknown_name
 from ..parameters import ParameterSet
+from ..population.typical import Population, typical_values
 from ..solver.problem import Floats
 from ..trial_files import Row
 
@@ -65,8 +66,8 @@ class Study:
     baseline: tuple[tuple[str, float | str], ...] = ()
 
     @classmethod
-    def of(cls, row: Row, parameters: ParameterSet) -> Study:
-        """Return the table `study` of a trial file.
+    def of(cls, row: Row, parameters: ParameterSet, typical: Population | None = None) -> Study:
+        """Return the table `study` of a trial file; the `typical` values of its population are baselines too.
 
         Raises
         ------
@@ -80,10 +81,11 @@ class Study:
             if record.bounds and not isinstance(value, str) and not record.bounds[0] <= value <= record.bounds[1]:
                 low, high = record.bounds
                 raise InputError(f"the baseline {id} is {value:g}; it lies from {low:g} to {high:g} {record.unit}")
-        return cls(
-            tuple((word, str(row[word])) for word in EFFECTS if word in row),
-            tuple((id, x if isinstance(x, str) else float(x)) for id, x in row.get("baseline", {}).items()),
-        )
+        people = typical_values(typical if typical is not None else {}, parameters)
+        given = {id: x if isinstance(x, str) else float(x) for id, x in row.get("baseline", {}).items()}
+        for id in set(people) & set(given):
+            raise InputError(f"{id} is typical of the population and a baseline of the study; leave one of them out")
+        return cls(tuple((word, str(row[word])) for word in EFFECTS if word in row), tuple({**people, **given}.items()))
 
     def nuisances(self, stage: str | None = None) -> tuple[str, ...]:
         """Return the nuisances that it names: of a stage, or of all."""

@@ -89,7 +89,8 @@ def load_targets(source: Source | Iterable[Source] | None = None) -> Targets:
                 _add(joints, id, _joint(id, row))
         own = {id: Regimen.of_plan(arm_plan(file, id)) for id in file.rows("arms")}
         with file.place("study"):
-            study = Study.of(file.tables.get("study", {}), load_parameters("prior"))
+            typical = file.tables.get("population", {}).get("typical", {})
+            study = Study.of(file.tables.get("study", {}), load_parameters("prior"), typical)
         for id, read in read_targets(file).items():
             with file.place("target", id):
                 target = _target(read, file, study)

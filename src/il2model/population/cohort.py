@@ -7,7 +7,7 @@ whatever the size of the cohort, the order or the number of workers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from ..units import to_whole
 from ..values import same_fields
 from .patients import MONTH
 from .sampler import EIGENVALUE, LABELS, Sampler
+from .typical import Population, told, typical_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,15 +61,19 @@ class Cohort:
     first: int
     screened: int
     refused: int = 0
+    population: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         labels = MappingProxyType({name: _frozen(column) for name, column in self.labels.items()})
-        for name, value in (("base", _frozen(self.base)), ("varied", _frozen(self.varied)), ("labels", labels)):
+        people = MappingProxyType(dict(self.population))
+        held = {"base": _frozen(self.base), "varied": _frozen(self.varied), "labels": labels, "population": people}
+        for name, value in held.items():
             object.__setattr__(self, name, value)
 
     def __reduce__(self) -> tuple[Callable[..., Cohort], tuple[object, ...]]:
         # read-only views do not travel; what was computed from the cohort stays behind
-        held = {f.name: getattr(self, f.name) for f in fields(self)} | {"labels": dict(self.labels)}
+        held = {f.name: getattr(self, f.name) for f in fields(self)}
+        held |= {"labels": dict(self.labels), "population": dict(self.population)}
         return Cohort, tuple(held.values())
 
     def __eq__(self, other: object) -> bool:
@@ -81,8 +86,9 @@ class Cohort:
         return len(self.varied)
 
     def __repr__(self) -> str:
+        people = f", {told(self.population)}" if self.population else ""
         refused = f", {self.refused} of {self.screened} candidates refused" if self.refused else ""
-        return f"Cohort({len(self)} subjects, design {self.design!r}, seed {self.seed}{refused})"
+        return f"Cohort({len(self)} subjects, design {self.design!r}, seed {self.seed}{people}{refused})"
 
     def _repr_html_(self) -> str:
         """Return quartiles of what differs between subjects as a table for a notebook."""
@@ -118,6 +124,7 @@ class Cohort:
         parameters: ParameterSet | None = None,
         first: int = 0,
         kernel: Kernel | None = None,
+        population: Population | None = None,
     ) -> Cohort:
         """Draw n subjects.
 
@@ -139,13 +146,16 @@ class Cohort:
             Number of the first subject, to draw a cohort in parts.
         kernel : Kernel, optional
             The built-in model by default.
+        population : mapping, optional
+            Typical values in place of those of `parameters`, such as `{"cd4_untreated": 300, "body_weight": "60 kg"}`:
+            patients spread around them as they do around those.
 
         Raises
         ------
         InputError
-            If n or the seed is negative, or the criteria leave nobody.
+            If n or the seed is negative, the criteria leave nobody, or a typical value is out of bounds.
         UnknownNameError
-            If the design does not exist.
+            If the design or a parameter of the population does not exist.
         """
         if not isinstance(design, str) or design not in DESIGNS:
             raise unknown_name("design", design, DESIGNS)
@@ -153,7 +163,8 @@ class Cohort:
         values = parameters if parameters is not None else load_parameters()
         if not isinstance(values, ParameterSet):
             raise InputError(f"parameters is {values!r}; it must be a ParameterSet, such as load_parameters().")
-        kernel = kernel if kernel is not None else builtin_kernel()
+        people = typical_values(population if population is not None else {}, values)
+        values, kernel = values.replace(people), kernel if kernel is not None else builtin_kernel()
         sampler = Sampler(kernel, values)
         size = memory.courses(n, 2, len(sampler.ids) + len(LABELS))
         memory.check(size, f"A cohort of {n} subjects", "draw it in parts with first=, or a smaller one")
@@ -167,8 +178,8 @@ class Cohort:
             for name in labels:
                 labels[name][part] = extra[name]
             screened, refused = screened + tried, refused + turned
-        counts = (seed, first, screened, refused)
-        return cls(kernel, values, sampler.base, sampler.columns, varied, labels, design, *counts)
+        rest = (seed, first, screened, refused, people)
+        return cls(kernel, values, sampler.base, sampler.columns, varied, labels, design, *rest)
 
     def __getitem__(self, id: str) -> Floats:
         """Return a parameter or label of every subject."""

@@ -105,9 +105,8 @@ class Solution:
     def notes(self) -> tuple[str, ...]:
         """What a reader must know: sentences without a full stop; also in the attributes of every labelled array."""
         found: tuple[str, ...] = () if self.calibrated else ("uncalibrated parameters",)
-        found += tuple(
-            str(self.manifest[told]) for told in ("beyond_the_end", "extrapolation") if told in self.manifest
-        )
+        told = ("population", "beyond_the_end", "extrapolation")
+        found += tuple(str(self.manifest[word]) for word in told if word in self.manifest)
         if not self.left_out:
             return found
         first = next(iter(self.messages.values())).rstrip(".")

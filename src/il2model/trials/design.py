@@ -14,6 +14,7 @@ from ..clock import day_of
 from ..endpoints.assays import ASSAYS, AssayError, check_assays
 from ..errors import InputError, unknown_name
 from ..notebook import table
+from ..population.typical import Population, told, typical_values
 from ..trial_files import REFERENCE, reference_cuts
 from ..units import to_finite, to_float
 from ..values import Portable
@@ -58,6 +59,9 @@ class TrialDesign(Portable):
         Error of a measurement.
     cuts : (low, high)
         Cut-offs of CSF pNFH (pg/mL): the low stratum lies between them, the high one above.
+    population : mapping, optional
+        Typical values of the patients in place of those of the parameters, such as
+        `{"cd4_untreated": 300, "body_weight": "60 kg"}`; as in `Cohort.sample(population=)`.
     trial : Trial, optional
         The published trial that results are compared with.
     """
@@ -74,12 +78,14 @@ class TrialDesign(Portable):
     alpha: float = 0.05
     assays: Mapping[str, AssayError] = field(default_factory=lambda: dict(ASSAYS))
     cuts: tuple[float, float] = field(default_factory=reference_cuts)
+    population: Population = field(default_factory=dict)
     trial: Trial | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.assays, Mapping):
             raise InputError(f"assays is {self.assays!r}; it must map observables to ('sd' or 'cv', size).")
         object.__setattr__(self, "assays", MappingProxyType(dict(self.assays)))
+        object.__setattr__(self, "population", MappingProxyType(typical_values(self.population)))
         self._check_arms()
         self._put_days()
         self._check_days()
@@ -139,8 +145,8 @@ class TrialDesign(Portable):
             raise unknown_name("stratification", str(self.stratify), ("csf_pnfh",))
 
     def __hash__(self) -> int:
-        assays = tuple(sorted(self.assays.items()))
-        return hash((self.name, self.arms, self.follow_up, self.visits, self.enrich, self.dropout, assays, self.cuts))
+        maps = (tuple(sorted(self.assays.items())), tuple(sorted(self.population)))
+        return hash((self.name, self.arms, self.follow_up, self.visits, self.enrich, self.dropout, maps, self.cuts))
 
     def __repr__(self) -> str:
         arms = ", ".join(f"{a.size} {a.name}" for a in self.arms)
@@ -151,6 +157,7 @@ class TrialDesign(Portable):
         rows = [(a.name, a.size, str(a.regimen), f"{a.adherence:g}", a.agent or "") for a in self.arms]
         days = ", ".join(f"{v.day:g}" for v in self.visits)
         note = f"{self.follow_up:g} days of follow-up; visits on days {days or 'none'}; patients as of {self.cohort}"
+        note += f"; {self.people}" if self.population else ""
         return table(f"Trial {self.name}", ("arm", "patients", "regimen", "adherence", "agent"), rows, note)
 
     @property
@@ -162,6 +169,11 @@ class TrialDesign(Portable):
     def patients(self) -> int:
         """Patients of all arms."""
         return sum(a.size for a in self.arms)
+
+    @property
+    def people(self) -> str:
+        """The population in words; '' where it is that of the parameters."""
+        return told({id: float(value) for id, value in self.population.items()})
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -213,7 +225,14 @@ class TrialDesign(Portable):
             arms = tuple(Arm(name, published.arms[name], size) for name, size in published.sizes.items())
             visits = tuple(Visit(day, published.window) for day in published.visits)
             return cls(
-                published.id, arms, published.follow_up, visits, cohort=published.cohort, cuts=cuts, trial=published
+                published.id,
+                arms,
+                published.follow_up,
+                visits,
+                cohort=published.cohort,
+                cuts=cuts,
+                population=published.typical,
+                trial=published,
             )
         except InputError as error:
             raise InputError(f"{Path(published.path).name}: {error}") from None

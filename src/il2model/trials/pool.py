@@ -79,12 +79,12 @@ def enriched_cohort(n: int, seed: int, design: TrialDesign, parameters: Paramete
         If hardly anybody has a CSF pNFH within the cut-offs.
     """
     if design.enrich is None:
-        return Cohort.sample(n, seed, design.cohort, parameters=parameters)
+        return Cohort.sample(n, seed, design.cohort, parameters=parameters, population=design.population)
     low, high = design.enrich
     rows: list[Cohort] = []
     found = first = 0
     while found < n:
-        some = Cohort.sample(n, seed, design.cohort, parameters=parameters, first=first)
+        some = Cohort.sample(n, seed, design.cohort, parameters=parameters, first=first, population=design.population)
         inside = (some["csf_pnfh_untreated"] >= low) & (some["csf_pnfh_untreated"] <= high)
         rows.append(some.only(inside))
         found += int(inside.sum())

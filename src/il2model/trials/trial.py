@@ -11,6 +11,7 @@ from ..dosing.courses import arm_plan
 from ..dosing.regimen import Regimen
 from ..errors import InputError
 from ..notebook import table
+from ..population.typical import typical_values
 from ..trial_files import REFERENCE, Row, TrialFile, read_trial, trial_names
 from ..units import to_finite, to_whole
 from ..values import Portable
@@ -35,6 +36,8 @@ class Trial(Portable):
     patients : int, optional
     cohort : str
         The design by which virtual patients are drawn.
+    typical : {parameter: value}
+        Typical values of the patients in place of those of the parameters, in the units of their records.
     eligibility, baseline : {name: Fact}
     arms : {name: Regimen}
         The first is the control.
@@ -59,6 +62,7 @@ class Trial(Portable):
     population: str
     patients: int | None
     cohort: str
+    typical: Mapping[str, float]
     eligibility: Mapping[str, Fact]
     baseline: Mapping[str, Fact]
     arms: Mapping[str, Regimen]
@@ -73,7 +77,7 @@ class Trial(Portable):
     path: str
 
     def __post_init__(self) -> None:
-        for name in ("eligibility", "baseline", "arms", "sizes", "targets", "checks", "facts"):
+        for name in ("typical", "eligibility", "baseline", "arms", "sizes", "targets", "checks", "facts"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def __hash__(self) -> int:
@@ -114,6 +118,7 @@ class Trial(Portable):
             population=str(people.get("text", "")),
             patients=_count(file, "population", people),
             cohort=str(people.get("cohort", file.id if file.rows("eligibility") else REFERENCE)),
+            typical=_typical(file),
             eligibility=facts(file, "eligibility"),
             baseline=facts(file, "baseline"),
             arms={labels[id]: Regimen.of_plan(arm_plan(file, id)) for id in rows},
@@ -175,6 +180,16 @@ def _count(file: TrialFile, kind: str, row: Row) -> int | None:
         return to_whole(row["size"], "size", 1, 1_000_000)
 
 
+def _typical(file: TrialFile) -> dict[str, float]:
+    """Return the typical values of the patients: of the population, and those of the study that are numbers."""
+    people, of_study = file.tables.get("population", {}).get("typical", {}), file.tables.get("study", {})
+    numbers = {id: x for id, x in of_study.get("baseline", {}).items() if not isinstance(x, str)}
+    with file.place("population"):
+        for id in set(people) & set(of_study.get("baseline", {})):
+            raise InputError(f"{id} is typical of the population and a baseline of the study; leave one of them out")
+        return typical_values({**numbers, **people})
+
+
 def _window(file: TrialFile) -> float:
     """Return the days to either side of a visit."""
     with file.place("visits"):
@@ -188,7 +203,8 @@ def _origins(file: TrialFile, labels: Mapping[str, str]) -> dict[str, tuple[str,
         if part in file.tables:
             row = file.tables[part]
             size = f"; {row['size']} patients" if "size" in row else ""
-            origins[part] = f"{row.get(field, '')}{size}", Origin.of(row)
+            people = "".join(f"; {id} {value}" for id, value in row.get("typical", {}).items())
+            origins[part] = f"{row.get(field, '')}{size}{people}", Origin.of(row)
     for part in ("follow_up", "visits"):
         if part in file.tables:
             row = file.tables[part]
