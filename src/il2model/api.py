@@ -16,6 +16,7 @@ from .request import Request
 from .simulation.solution import Solution
 from .solver.kernel import Kernel, builtin_kernel
 from .solver.problem import SolverOptions, Status
+from .uncertainty.study import Study, checked_study
 
 if TYPE_CHECKING:
     from .model.assembly import Model
@@ -33,6 +34,7 @@ class Keywords(TypedDict, total=False):
     parameters: Values | None
     cohort: Cohort | None
     draws: int | None
+    study: Study
     seed: int
     observables: Sequence[str] | None
     model: Model | Kernel | None
@@ -69,6 +71,7 @@ def simulate(
     parameters: Values | None = None,
     cohort: Cohort | None = None,
     draws: int | None = None,
+    study: Study = "imodals",
     seed: int = 0,
     observables: Sequence[str] | None = None,
     model: Model | Kernel | None = None,
@@ -108,6 +111,9 @@ def simulate(
         Run this many draws of the parameters; labelled results then hold
         quantiles. They come from the posterior; with `load_parameters('prior')` from
         the priors.
+    study : {'imodals', 'new'}
+        Whose patients draws of the posterior describe: those of IMODALS, or those of a trial that nobody has seen,
+        whose gain differs from that of IMODALS as much as trials differ.
     seed : int
         Seed of the draws.
     observables : sequence of str, optional
@@ -168,7 +174,7 @@ def simulate(
     where |= {"executor": executor, "progress": progress}
     asked.refuse_idle(cohort, draws, seed, summary=summary, **where, cancel=cancel)
     kernel = asked.kernel_for(model, cohort)
-    plan = asked.plan_of(regimen, kernel)
+    plan, study = asked.plan_of(regimen, kernel), checked_study(study, drawn=draws is not None)
     end = asked.end_of(until, plan, save if regimen is None else None)
     values = asked.values_of(parameters, cohort, draws)
     asked.warn_of(plan, end, studied=isinstance(values, ParameterSet))
@@ -188,7 +194,7 @@ def simulate(
 
         solution = request.cohort(cohort, RunOptions(**where), summary, cancel)
     else:
-        solution = request.patient() if draws is None else request.drawn(draws, seed)
+        solution = request.patient() if draws is None else request.drawn(draws, seed, study)
     _report_failures(solution, raise_on_failure)
     return solution
 

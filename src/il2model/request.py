@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .population.cohort import Cohort
     from .runs import RunOptions
     from .simulation.cohort import Cancel, Task
+    from .uncertainty.study import Study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,15 +65,15 @@ class Request:
         row = self.kernel.blueprint.parameters.convert(self.values)[None, :]
         return self._solution(self._at_once(row), "patient", {})
 
-    def drawn(self, draws: int, seed: int) -> Solution:
+    def drawn(self, draws: int, seed: int, study: Study) -> Solution:
         """Run draws of the parameters: several in blocks, as a cohort."""
-        from .uncertainty.draws import draw
+        from .uncertainty.draws import draw, told_of_draws
 
         assert isinstance(self.values, ParameterSet)
-        some = draw(self.values, draws, seed, kernel=self.kernel)
+        some = draw(self.values, draws, seed, kernel=self.kernel, study=study)
         rows = some.rows(self.kernel)
         found = self._at_once(rows) if len(rows) == 1 else self._in_blocks(rows)
-        return self._solution(found, "draws", {"draws": draws, "seed": seed, "drawn_from": some.source})
+        return self._solution(found, "draws", {"draws": draws, "seed": seed} | told_of_draws(self.values, study))
 
     def _at_once(self, row: Floats) -> Courses:
         """Run one row of parameters in model units, (1, parameter)."""

@@ -32,6 +32,7 @@ _COUNTERS: Mapping[str, _Counter] = {
     "prior_point": _Counter(first=55),
     "posterior": _Counter(first=77),
     "prior_only": _Counter(first=991),
+    "new_study": _Counter(first=992),
     "missed_doses": _Counter(first=7001),
     "missed_pattern": _Counter(first=7002),
     "replicate": _Counter(first=900_000_000, strides=(2,), counts=(1_000_000,)),

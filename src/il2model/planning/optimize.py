@@ -18,7 +18,8 @@ from ..store import BlockStore
 from ..streams import checked_seed
 from ..trial_files import reference_follow_up
 from ..trials.recipe import job_of, record_of
-from ..uncertainty.draws import MOST, draw
+from ..uncertainty.draws import MOST, draw, told_of_draws
+from ..uncertainty.study import Study, checked_study
 from ..units import to_float, to_whole
 from .panel import Candidate, Judge, Panel
 from .result import Search
@@ -42,6 +43,7 @@ def optimize(
     until: float | str = UNTIL,
     patients: int = 64,
     draws: int = 12,
+    study: Study = "imodals",
     seed: int = 0,
     generations: int = 6,
     parameters: ParameterSet | None = None,
@@ -67,6 +69,8 @@ def optimize(
         Of the cohort that every regimen is judged on, always the same.
     draws : int
         Posterior draws for the intervals of what is not dominated; 0 for none.
+    study : {'imodals', 'new'}
+        Whose patients the draws describe: those of IMODALS, or those of a trial that nobody has seen.
     seed : int
     generations : int
         Of the search; 16 regimens each.
@@ -103,6 +107,7 @@ def optimize(
     patients, seed = to_whole(patients, "patients", 2, 100_000), checked_seed(seed)
     generations, draws = to_whole(generations, "generations", 1, 10_000), to_whole(draws, "draws", 0, MOST)
     values = parameters if parameters is not None else load_parameters()
+    study = checked_study(study, drawn=draws > 0)
     asked = {
         "objective": objective,
         "limits": bounds,
@@ -111,28 +116,26 @@ def optimize(
         "patients": patients,
         "draws": draws,
         "seed": seed,
+        **({"study": study} if study != "imodals" else {}),
     }
-    again = {"resume": options.resume, "overwrite": options.overwrite}
-    store = BlockStore(options.folder, job_of("optimize", values) | asked, **again)
-    judge = Judge(
-        store=store,
-        options=options,
-        total=GENERATION * (generations + 1),
-        panel=Panel(
-            objective=objective,
-            limits=tuple(bounds),
-            until=end,
-            patients=patients,
-            seed=seed,
-            parameters=values,
-            workers=options.workers if executor is None else 1,
-        ),
+    job = job_of("optimize", values) | asked
+    store = BlockStore(options.folder, job, resume=options.resume, overwrite=options.overwrite)
+    panel = Panel(
+        objective=objective,
+        limits=tuple(bounds),
+        until=end,
+        patients=patients,
+        seed=seed,
+        parameters=values,
+        workers=options.workers if executor is None else 1,
     )
+    judge = Judge(store=store, options=options, total=GENERATION * (generations + 1), panel=panel)
     frame = _search(judge, objective, bounds, most, generations, seed)
     if draws:
-        _intervals(frame, judge, draw(values, draws, seed).sets())
+        _intervals(frame, judge, draw(values, draws, seed, study=study).sets())
     judge.finish()
-    record = record_of(values, {"search": asked | {"generations": generations}})
+    told = asked | {"generations": generations} | (told_of_draws(values, study) if draws else {})
+    record = record_of(values, {"search": told})
     search = Search(objective=objective, limits=bounds, table=frame, patients=patients, manifest=record)
     search.save(store)
     return search

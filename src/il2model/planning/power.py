@@ -21,6 +21,7 @@ from ..trials.design import TrialDesign
 from ..trials.recipe import PoolRecipe, Question, pools_forgotten, record_of
 from ..trials.replicate import draw_trial
 from ..trials.trial import Trial
+from ..uncertainty.study import Study
 from ..units import to_whole
 from .asked import ENDPOINTS, Range, cuts_of, endpoints_of, sizes_of
 from .result import PowerStudy
@@ -43,6 +44,7 @@ def power_study(
     replicates: int = 200,
     seed: int = 0,
     draws: int | None = None,
+    study: Study = "imodals",
     hazard_ratio: float | None = None,
     parameters: ParameterSet | None = None,
     pool: int | None = None,
@@ -70,6 +72,8 @@ def power_study(
     seed : int
     draws : int, optional
         Average over posterior draws: assurance, the chance of success given what is known.
+    study : {'imodals', 'new'}
+        Whose patients the draws describe: those of IMODALS, or those of a trial that nobody has seen.
     hazard_ratio : float, optional
         This ratio instead of the model's effect.
     parameters : ParameterSet, optional
@@ -110,6 +114,7 @@ def power_study(
         seed=seed,
         draws=draws,
         parameters=parameters,
+        study=study,
         pool=pool,
         hazard_ratio=hazard_ratio,
         sizes=(1000, 256),
@@ -131,11 +136,11 @@ def power_study(
     blocks = _run(tasks, store, options)
     table, refused, pools = _table(plan, cuts, sizes, endpoints, tasks, blocks)
     left_out = {"refused": refused, "patients": pools * asked.size}
-    details = {**facts, **asked.facts, "trial": plan.name, "drawn_from": asked.drawn_from, **left_out}
+    details = {**facts, **asked.facts, "trial": plan.name, **asked.drawn, **left_out}
     record = record_of(asked.values, {"study": details})
-    study = PowerStudy(design=plan, table=table, draws=draws, manifest=record, **left_out)
-    study.save(store)
-    return study
+    found = PowerStudy(design=plan, table=table, draws=draws, manifest=record, **left_out)
+    found.save(store)
+    return found
 
 
 def default_cuts(design: TrialDesign) -> tuple[Range, ...]:

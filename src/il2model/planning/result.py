@@ -101,7 +101,7 @@ class PowerStudy(Planned):
         most = int(self.table["without_test"].max())
         without = f"In up to {most} trials of a cell the test has no value; they count as no success."
         told = (left_out,) * bool(self.refused) + (without,) * bool(most)
-        return (*told, *self.design.notes, *super().notes)
+        return (*told, *self.design.notes, *_whose(self.manifest["study"]), *super().notes)
 
     def plot(self) -> Figure:
         """Draw a heat map of power, cut-offs against sizes, per endpoint."""
@@ -215,6 +215,11 @@ class Search(Planned):
         table, manifest = _loaded(Path(folder), "optimize")
         known = _known(folder, manifest, "search", ("objective", "limits", "patients"))
         return cls(table=table, manifest=manifest, **known)
+
+
+def _whose(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say whose patients the draws describe."""
+    return (f"Draws describe {told['draws_describe']}.",) if "draws_describe" in told else ()
 
 
 def _loaded(folder: Path, verb: str) -> tuple[pd.DataFrame, Manifest]:

@@ -274,11 +274,11 @@ class Solution:
         return {"id": id, "name": item.name, "unit": item.unit, "lines": [line]}
 
     def _note(self, *more: str) -> str:
-        n = len(self.status)
+        n, of = len(self.status), self.manifest.get("draws_describe", "")
         who = {
             "patient": "one typical patient",
             "cohort": f"{n} patients: median, 5-95 %",
-            "draws": f"one typical patient, {n} draws of the parameters: median, 5-95 %",
+            "draws": f"one typical patient, {n} draws of the parameters{f' ({of})' * bool(of)}: median, 5-95 %",
         }[self.kind]
         return "; ".join((who, *more, *self.notes))
 

@@ -21,7 +21,8 @@ from ..runs import RunOptions
 from ..solver.kernel import builtin_kernel
 from ..store import BlockStore, digest
 from ..streams import checked_seed, derived_seed
-from ..uncertainty.draws import draw, source_of
+from ..uncertainty.draws import draw, told_of_draws
+from ..uncertainty.study import Study, checked_study
 from ..units import to_float, to_whole
 from .design import TrialDesign
 from .pool import STEP, Pool, build_pool
@@ -90,6 +91,8 @@ class Question:
     facts : mapping
         seed, draws (None: the one set), pool (virtual patients of a set), hazard_ratio (in place of the model's).
     options : RunOptions
+    study : {'imodals', 'new'}
+        Whose patients the draws describe.
     """
 
     verb: str
@@ -99,6 +102,7 @@ class Question:
     sets: list[ParameterSet]
     facts: Mapping[str, float | None]
     options: RunOptions
+    study: Study = "imodals"
 
     @classmethod
     def of(
@@ -113,6 +117,7 @@ class Question:
         pool: int | None,
         hazard_ratio: float | None,
         sizes: tuple[int, int],
+        study: Study = "imodals",
     ) -> Question:
         """Check what was asked; `sizes` are the patients of a pool by default, with one set and with draws.
 
@@ -126,7 +131,8 @@ class Question:
             raise InputError(
                 f"parameters is of type {type(values).__name__}; a ParameterSet is needed (load_parameters())."
             )
-        sets = [values] if draws is None else draw(values, draws, seed).sets()
+        study = checked_study(study, drawn=draws is not None)
+        sets = [values] if draws is None else draw(values, draws, seed, study=study).sets()
         size = sizes[draws is not None] if pool is None else to_whole(pool, "pool", 2, 1_000_000)
         ratio = None if hazard_ratio is None else to_float(hazard_ratio, "1", what="hazard_ratio")
         if ratio is not None and not 0 < ratio < 100:
@@ -138,7 +144,9 @@ class Question:
                 "beside it: leave one of the two out."
             )
         facts = {"seed": seed, "draws": None if draws is None else len(sets), "pool": size, "hazard_ratio": ratio}
-        return cls(verb=verb, design=plan, seed=seed, values=values, sets=sets, facts=facts, options=options)
+        return cls(
+            verb=verb, design=plan, seed=seed, values=values, sets=sets, facts=facts, options=options, study=study
+        )
 
     @property
     def size(self) -> int:
@@ -170,14 +178,15 @@ class Question:
             memory.check(8.0 * (pools + trial + found), what, "ask for a smaller pool, fewer patients or replicates")
 
     @property
-    def drawn_from(self) -> str | None:
-        """Where draws come from; None without draws."""
-        return None if self.facts["draws"] is None else source_of(self.values)
+    def drawn(self) -> dict[str, object]:
+        """What a manifest says of the draws: where they come from, and whose patients they describe."""
+        return {"drawn_from": None} if self.facts["draws"] is None else told_of_draws(self.values, self.study)
 
     def store(self, facts: Mapping[str, object] | None = None) -> BlockStore:
         """Return the store of the run; `facts` are what it depends on besides."""
         job = job_of(self.verb, self.values)
-        key = {**job, **self.facts, **(facts or {}), "design": design_key(self.design)}
+        new = {} if self.study == "imodals" else {"study": self.study}
+        key = {**job, **self.facts, **new, **(facts or {}), "design": design_key(self.design)}
         return BlockStore(self.options.folder, key, resume=self.options.resume, overwrite=self.options.overwrite)
 
     def recipes(self, enrich: tuple[float, float] | None) -> list[PoolRecipe]:

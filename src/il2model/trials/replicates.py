@@ -93,7 +93,9 @@ class Replicates:
         """What a reader must know: who was left out, and that parameters are not calibrated."""
         uncalibrated = "" if self.manifest.get("calibrated") else "Uncalibrated parameters."
         people = f"P{self.design.people[1:]}." if self.design.population else ""
-        return tuple(note for note in (people, self.left_out, *self.design.notes, uncalibrated) if note)
+        described = self.manifest.get("draws_describe")
+        whose = f"Draws describe {described}." if described else ""
+        return tuple(note for note in (people, self.left_out, *self.design.notes, whose, uncalibrated) if note)
 
     def quantiles(self, name: str, probabilities: Sequence[float] = (0.025, 0.5, 0.975)) -> Floats:
         """Return quantiles over the replicates that have an estimate."""

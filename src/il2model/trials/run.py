@@ -13,6 +13,7 @@ from ..runs import Executor, Progress, RunOptions, worked
 from ..solver.problem import Floats
 from ..store import Block, BlockStore
 from ..streams import stream
+from ..uncertainty.study import Study
 from ..units import to_whole
 from .curves import expected_survival, observed_survival, ratio_by_marker
 from .design import TrialDesign
@@ -32,6 +33,7 @@ def run_trial(
     seed: int = 0,
     *,
     draws: int | None = None,
+    study: Study = "imodals",
     parameters: ParameterSet | None = None,
     pool: int | None = None,
     hazard_ratio: float | None = None,
@@ -53,6 +55,8 @@ def run_trial(
         Replicate number i of a seed is the same trial however many there are.
     draws : int, optional
         Use so many draws of the posterior; replicate i takes draw i modulo that number.
+    study : {'imodals', 'new'}
+        Whose patients the draws describe: those of IMODALS, or those of a trial that nobody has seen.
     parameters : ParameterSet, optional
     pool : int, optional
         Virtual patients that replicates draw from (2000; 256 for each draw).
@@ -91,6 +95,7 @@ def run_trial(
         seed=seed,
         draws=draws,
         parameters=parameters,
+        study=study,
         pool=pool,
         hazard_ratio=hazard_ratio,
         sizes=(POOL, POOL_PER_DRAW),
@@ -98,7 +103,7 @@ def run_trial(
     asked.check_memory(replicates)
     plan, store = asked.design, asked.store()
     blocks = _run(asked.recipes(plan.enrich), replicates, asked.seed, store, options)
-    details = {"trial": plan.name, "replicates": replicates, **asked.facts, "drawn_from": asked.drawn_from}
+    details = {"trial": plan.name, "replicates": replicates, **asked.facts, **asked.drawn}
     record = record_of(asked.values, details | {"design": design_key(plan), "notes": list(plan.notes)})
     store.write("design.json", plain(plan))
     store.write("manifest.json", record)

@@ -9,12 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
 from ..parameters import ParameterSet, load_parameters
 from ..solver.kernel import Kernel, builtin_kernel
 from ..solver.problem import Floats
 from ..units import to_whole
 from .coordinates import Coordinates, sobol_points
 from .posterior import Posterior, stored
+from .study import WORDS, Study, checked_study, of_new_study
 
 Source = Literal["posterior", "prior"]
 #: Most draws of one run.
@@ -31,11 +36,17 @@ class Draws:
         Everything else.
     source : {'posterior', 'prior'}
     table : {id: (draw,)}
+    structure : (draw,)
+        The structure of each draw by name; empty names where the fit has one alone.
+    study : {'imodals', 'new'}
+        Whose patients they describe.
     """
 
     values: ParameterSet
     source: Source
     table: Mapping[str, Floats]
+    structure: NDArray[np.str_]
+    study: Study = "imodals"
 
     def __len__(self) -> int:
         return len(next(iter(self.table.values())))
@@ -54,7 +65,13 @@ def source_of(values: ParameterSet) -> Source:
     return "posterior" if values.calibrated and stored() else "prior"
 
 
-def draw(values: ParameterSet, n: int, seed: int, *, kernel: Kernel | None = None) -> Draws:
+def told_of_draws(values: ParameterSet, study: Study) -> dict[str, object]:
+    """Return what a manifest says of draws: where they come from, and whose patients those of a fit describe."""
+    source = source_of(values)
+    return {"drawn_from": source} | ({"study": study, "draws_describe": WORDS[study]} if source == "posterior" else {})
+
+
+def draw(values: ParameterSet, n: int, seed: int, *, kernel: Kernel | None = None, study: Study = "imodals") -> Draws:
     """Return n draws.
 
     Parameters
@@ -65,19 +82,29 @@ def draw(values: ParameterSet, n: int, seed: int, *, kernel: Kernel | None = Non
     seed : int
     kernel : Kernel, optional
         Of another model: its parameters are drawn.
+    study : {'imodals', 'new'}
+        The patients of IMODALS, or those of a trial that nobody has seen.
 
     Raises
     ------
-    InputError
+    InputError, UnknownNameError
     """
-    n = to_whole(n, "draws", 1, MOST)
-    source = source_of(values)
+    n, study = to_whole(n, "draws", 1, MOST), checked_study(study, drawn=True)
+    source, engine = source_of(values), kernel if kernel is not None else builtin_kernel()
     if source == "prior":
-        some = Coordinates.of(kernel if kernel is not None else builtin_kernel(), values)
-        return Draws(values=values, source=source, table=some.values(sobol_points(n, len(some.ids), seed)))
+        if study == "new":
+            raise InputError("A new trial needs draws of the fit; those of the priors describe no trial.")
+        some = Coordinates.of(engine, values)
+        table = some.values(sobol_points(n, len(some.ids), seed))
+        return Draws(values=values, source=source, table=table, structure=np.full(n, "", np.str_))
     own = {change.id for change in load_parameters().diff(values)}
-    table = posterior_table(n, seed)
-    return Draws(values=values, source=source, table={i: v for i, v in table.items() if i in values and i not in own})
+    posterior = Posterior.load()
+    picked = posterior.pick(n, seed)
+    drawn = {i: v for i, v in posterior.table(picked).items() if i not in own}
+    if study == "new":
+        drawn = of_new_study(drawn, values, engine, seed)
+    table = {i: v for i, v in drawn.items() if i in values}
+    return Draws(values=values, source=source, table=table, structure=posterior.names(picked), study=study)
 
 
 def posterior_table(n: int, seed: int) -> dict[str, Floats]:
