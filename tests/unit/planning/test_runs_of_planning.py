@@ -84,6 +84,8 @@ def test_a_result_does_not_depend_on_workers_or_executor(verb):
         assert run(verb, executor=executor) == whole(verb)
 
 
+#: What is said of draws of the fit.
+WHOSE = "Draws describe patients of IMODALS."
 SCRIPT = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
@@ -126,12 +128,12 @@ def test_results_are_values(verb):
         assert twin == result
     assert result != replace(result, table=result.table.iloc[:-1]) and result != "result"
     assert "\n" not in repr(result) and repr(result).startswith(type(result).__name__)
-    assert "<table" in result._repr_html_() and result.notes == ((far(),) if verb == "optimize" else ())
+    assert "<table" in result._repr_html_() and result.notes == ((far(),) if verb == "optimize" else (WHOSE,))
 
 
 def test_who_is_left_out_and_uncalibrated_parameters_are_said():
     study = replace(power(), refused=3, manifest=dict(power().manifest) | {"calibrated": False})
-    notes = ("3 of 64 virtual patients could not be run and are in no trial.", "Uncalibrated parameters.")
+    notes = ("3 of 64 virtual patients could not be run and are in no trial.", WHOSE, "Uncalibrated parameters.")
     assert study.notes == notes
     assert "3 of 64 virtual patients left out, uncalibrated parameters" in repr(study)
     assert all(note in study.plot().get_suptitle() and note in study._repr_html_() for note in notes)
