@@ -1,8 +1,8 @@
-"""Where the drug went: given = absorbed + remaining + lost."""
+"""Where IL-2 went: drug given = absorbed + remaining + lost; what the body held, absorbed and made is there or gone."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -12,22 +12,36 @@ from .batch import Batch
 from .schedule import cancelled_by, given_by, pending_at
 
 _DEPOT, _LYMPH, _ABSORBED, _PLASMA = "il2_depot", "il2_lymph", "il2_absorbed", "il2_plasma"
+#: Compartments of the body and their volumes, and the states that count what was made and what is gone.
+_VOLUMES = {"il2_plasma": "il2_plasma_volume_scaled", "il2_tissue": "il2_tissue_volume_scaled"}
+_COUNTED = ("il2_made", "il2_degraded", "il2_cleared")
 #: The parameter that turns MIU into pmol.
 PER_MIU = "il2_amount_per_miu"
 
 
 @dataclass(frozen=True, eq=False)
 class Balance:
-    """Drug per subject in pmol: given = absorbed + remaining + lost + error.
+    """IL-2 per subject in pmol.
 
-    Lost is what is not bioavailable and what a reset removed; remaining waits
-    at the site of injection or in lymph. NaN for a model without these states.
+    Drug: given = absorbed + remaining + lost + error. Lost is what is not bioavailable and what a reset removed;
+    remaining waits at the site of injection or in lymph.
+
+    Plasma and tissue: before + absorbed + made = degraded + cleared + present + removed + error. Before is there on
+    day 0 and present at the end, cells make IL-2 and degrade it with their receptors, a reset removes.
+
+    NaN for a model without the states.
     """
 
     given: Floats
     absorbed: Floats
     remaining: Floats
     lost: Floats
+    before: Floats
+    made: Floats
+    degraded: Floats
+    cleared: Floats
+    present: Floats
+    removed: Floats
 
     def __eq__(self, other: object) -> bool:
         return same_fields(self, other) if isinstance(other, Balance) else NotImplemented
@@ -37,13 +51,22 @@ class Balance:
     @property
     def error(self) -> Floats:
         """What does not add up, relative to what was given (0 without drug)."""
-        gap = self.given - self.absorbed - self.remaining - self.lost
-        return np.asarray(np.where(self.given > 0, gap / np.where(self.given > 0, self.given, 1.0), gap))
+        return _relative(self.given - self.absorbed - self.remaining - self.lost, self.given)
+
+    @property
+    def body_error(self) -> Floats:
+        """What does not add up in plasma and tissue, relative to what they held, absorbed and made."""
+        came = self.before + self.absorbed + self.made
+        return _relative(came - self.degraded - self.cleared - self.present - self.removed, came)
 
     @classmethod
     def unknown(cls, subjects: int) -> Balance:
         """Return a balance that says nothing."""
-        return cls(*(np.full(subjects, np.nan) for _ in range(4)))
+        return cls(*(np.full(subjects, np.nan) for _ in fields(cls)))
+
+
+def _relative(gap: Floats, whole: Floats) -> Floats:
+    return np.asarray(np.where(whole > 0, gap / np.where(whole > 0, whole, 1.0), gap))
 
 
 def balance_of(batch: Batch, grid: Floats, states: Floats, final: Floats, loads: Floats) -> Balance:
@@ -63,22 +86,39 @@ def balance_of(batch: Batch, grid: Floats, states: Floats, final: Floats, loads:
     per_miu = batch.parameter(PER_MIU, 1.0)
     share = np.stack([batch.parameter(r.bioavailability, 1.0) for r in bp.routes.values()], axis=1)
     given, direct, waiting, gone = _amounts(batch)
-    discarded = np.zeros(len(batch))
+    amounts = np.zeros((2, len(batch), len(bp.states)))  # pmol per unit of a state: drug on its way, and in the body
+    amounts[0][:, [depot, lymph]] = 1.0
+    known = all(s in bp.states for s in (*_VOLUMES, *_COUNTED))
+    for state, volume in _VOLUMES.items() if known else ():
+        amounts[1][:, bp.states.at(state)] = batch.constants[:, bp.constants.at(volume)]
+    discarded, removed = (amounts * _reset(batch, grid, states, loads)).sum(axis=2)
+    arrived = (share * waiting).sum(axis=1) * per_miu
+    unknown = np.full(len(batch), np.nan)
+    made, degraded, cleared = (final[:, bp.states.at(s)] if known else unknown for s in _COUNTED)
+    return Balance(
+        given=given.sum(axis=1) * per_miu,
+        absorbed=final[:, absorbed] + direct.sum(axis=1) * per_miu,
+        remaining=final[:, depot] + final[:, lymph] + arrived,
+        lost=((1 - share) * given + share * gone).sum(axis=1) * per_miu + discarded,
+        before=(batch.start * amounts[1]).sum(axis=1) if known else unknown,
+        made=made,
+        degraded=degraded,
+        cleared=cleared,
+        present=(final * amounts[1]).sum(axis=1) if known else unknown,
+        removed=removed if known else unknown,
+    )
+
+
+def _reset(batch: Batch, grid: Floats, states: Floats, loads: Floats) -> Floats:
+    """Return how far resets and doses at steady state have lowered the states, (subject, state)."""
+    found, mask = np.zeros((len(batch), states.shape[-1])), np.array(batch.kernel.blueprint.resettable)
     for number, schedule in enumerate(batch.schedules):
         subjects = batch.schedule == number
         loaded = {d.time: k + 1 for k, d in enumerate(schedule.steady)}
         for time in schedule.resets:
             before = states[subjects, int(np.searchsorted(grid, time))]
-            after = loads[subjects, loaded.get(time, 0)]
-            discarded[subjects] += (before - after)[:, [depot, lymph]].sum(axis=1)
-    arrived = (share * waiting).sum(axis=1) * per_miu
-    lost = ((1 - share) * given + share * gone).sum(axis=1) * per_miu + discarded
-    return Balance(
-        given=given.sum(axis=1) * per_miu,
-        absorbed=final[:, absorbed] + direct.sum(axis=1) * per_miu,
-        remaining=final[:, depot] + final[:, lymph] + arrived,
-        lost=lost,
-    )
+            found[subjects] += np.where(mask, before - loads[subjects, loaded.get(time, 0)], 0.0)
+    return found
 
 
 def _amounts(batch: Batch) -> tuple[Floats, Floats, Floats, Floats]:
