@@ -24,7 +24,7 @@ from ..store import Block, BlockStore
 from ..streams import stream
 from .law import Law, best_law, fit_law, log_prior, log_sum
 from .problem import Posed
-from .psis import effective_draws, normalised
+from .psis import effective_draws, flattened
 from .sampling import ImportanceOptions, Pose, fingerprint, on_posed
 from .weighted import Weighted
 
@@ -163,7 +163,7 @@ def _planned(rounds: Sequence[_Round], options: ImportanceOptions) -> _Plan:
     laws = np.stack([r.drawn.law.log_density(z) for r in rounds])
     ratio = log_prior(z) - log_sum(laws.T + np.log(counts / counts.sum()))
     temper = _temper(value, ratio, rounds[-1].temper, _CARRIED * options.draws)
-    weight, few = _flattened(_tempered(value, temper) + ratio, _CARRIED * options.draws)
+    weight, few = flattened(_tempered(value, temper) + ratio, _CARRIED * options.draws)
     weight = np.minimum(weight, weight.sum() / np.sqrt(len(weight)))  # no law follows one draw (Ionides 2008)
     weight /= weight.sum()
     failed = sum(r.temper >= 1 for r in rounds)
@@ -194,20 +194,6 @@ def _temper(value: Floats, ratio: Floats, before: float, wanted: float) -> float
         middle = (low + high) / 2
         low, high = (middle, high) if worth(middle) > wanted else (low, middle)
     return min(max(low, before + _LEAST), 1.0)
-
-
-def _flattened(log_weight: Floats, wanted: float) -> tuple[Floats, bool]:
-    """Return weights, and whether they had to be flattened: too few effective draws spoil a law that is fitted to them.
-
-    A power of the weights leads from the draws as they came to the target.
-    """
-    if effective_draws(log_weight) >= wanted:
-        return normalised(log_weight), False
-    low, high = 0.0, 1.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (middle, high) if effective_draws(middle * log_weight) > wanted else (low, middle)
-    return normalised(low * log_weight if low > 0 else log_weight), True
 
 
 def _tempered(value: Floats, temper: float) -> Floats:

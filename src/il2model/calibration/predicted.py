@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,8 +12,11 @@ import numpy as np
 
 from ..endpoints import STAGES
 from ..endpoints.registry import TARGETED
+from ..endpoints.words import axis_of
 from ..errors import InputError
+from ..resources import data_dir
 from ..solver.problem import Floats
+from ..spreadsheet import original
 from ..streams import checked_seed, stream
 from ..uncertainty.posterior import Posterior
 from ..units import to_whole
@@ -38,6 +42,8 @@ class Prediction:
     replicated : {target: (draw,) or (draw, class)}
         The same with the sampling error of the publication: another trial of this size.
     fit, draws : str, int
+    seen : tuple of str
+        Targets that the fit, or one that it starts from, was fitted to: of them this is a check, and no forecast.
     """
 
     targets: tuple[Target, ...]
@@ -45,15 +51,29 @@ class Prediction:
     replicated: Mapping[str, Floats]
     fit: str
     draws: int
+    seen: tuple[str, ...] = ()
     rows: tuple[Mapping[str, Any], ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        rows = [row for t in self.targets for row in _rows(t, self.model[t.id], self.replicated[t.id])]
+        rows = [
+            row | {"seen": t.id in self.seen}
+            for t in self.targets
+            for row in _rows(t, self.model[t.id], self.replicated[t.id])
+        ]
         object.__setattr__(self, "rows", tuple(rows))
 
     def __repr__(self) -> str:
         outside = sum(r["inside"] is False for r in self.rows)
         return f"Prediction({len(self.rows)} published numbers, {outside} outside their 95 %, {self.draws} draws)"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many numbers are inside, how many the fit has seen, and of how many a draw could not be run."""
+        inside, failed = sum(r["inside"] for r in self.rows), max((r["failed"] for r in self.rows), default=0)
+        told = [f"{inside} of {len(self.rows)} published numbers are inside the 95 % of another trial."]
+        if seen := sum(r["seen"] for r in self.rows):
+            told.append(f"The fit was fitted to {seen} of them: a check of the fit, no forecast.")
+        return (*told, *((f"Up to {failed} of {self.draws} draws have no prediction.",) if failed else ()))
 
     def summary(self) -> pd.DataFrame:
         """Return a row per published number: unit, published with its 95 %, the model's 95 %, that of another trial of
@@ -73,7 +93,7 @@ class Prediction:
 
         found: list[Any] = [
             {
-                "label": f"{row['id']} [{row['unit']}]",
+                "label": f"{row['id'].replace('_', ' ')} [{row['axis']}]",
                 "prior": scaled(row, "predictive_q025", "predictive_q975"),
                 "posterior": scaled(row, "q025", "median", "q975"),
                 "published": scaled(row, "published_low", "published", "published_high"),
@@ -83,8 +103,8 @@ class Prediction:
         ]
         return forest(
             found,
-            title="Published, and predicted without a fit",
-            axis="distance from the prediction, in half widths of the interval of another trial of this size",
+            title="Published and predicted",
+            axis="distance from the prediction, in half widths of the 95 % interval of another trial of this size",
             zero=0.0,
             thin="another trial of this size, 95 %",
         )
@@ -127,9 +147,26 @@ def check_trial(trial: Source, *, draws: int = 200, seed: int = 1, folder: str |
             problem = Problem.pose(stage, targets=trial, results=folder)
             model |= problem.predict(table, checks=True)
     replicated = {t.id: _replicated(t, model[t.id], rng) for t in found.targets.values()}
+    fitted = _fitted(Path(folder) if folder is not None else data_dir("calibration") / "results")
     return Prediction(
-        targets=tuple(found.targets.values()), model=model, replicated=replicated, fit=posterior.fit, draws=n
+        targets=tuple(found.targets.values()),
+        model=model,
+        replicated=replicated,
+        fit=posterior.fit,
+        draws=n,
+        seen=tuple(t.id for t in found.targets.values() if {(t.trial, t.id), (t.trial, f"{t.id} 1")} & fitted),
     )
+
+
+def _fitted(folder: Path) -> set[tuple[str, str]]:
+    """Return trial and id of every number that the stages of a folder were fitted to."""
+    found: set[tuple[str, str]] = set()
+    for path in (folder / stage / "targets.csv" for stage in STAGES):
+        if path.exists():
+            with path.open(encoding="utf8", newline="") as stream:
+                rows = csv.DictReader(stream)
+                found |= {(original(r["trial"]), original(r["id"])) for r in rows if r["use"] == "fit"}
+    return found
 
 
 def _replicated(t: Target, predicted: Floats, rng: np.random.Generator) -> Floats:
@@ -178,6 +215,7 @@ def _row(t: Target, id: str, value: float, se: float, model: Floats, replicated:
         "day": t.day,
         "against": t.against,
         "unit": t.unit,
+        "axis": axis_of(t.endpoint, t.unit, log=t.log),
         "use": t.use,
         "form": t.form,
         "published": float(natural(value)),

@@ -94,6 +94,20 @@ def left_out(log_weight: Floats, term: Floats) -> tuple[float, float]:
     return float(logsumexp(found[runs] + term[runs])), k
 
 
+def flattened(log_weight: Floats, wanted: float) -> tuple[Floats, bool]:
+    """Return weights, and whether they had to be flattened: too few effective draws spoil a law that is fitted to them.
+
+    A power of the weights leads from the draws as they came to the target.
+    """
+    if effective_draws(log_weight) >= wanted:
+        return normalised(log_weight), False
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if effective_draws(middle * log_weight) > wanted else (low, middle)
+    return normalised(low * log_weight if low > 0 else log_weight), True
+
+
 def log_mean(log_weight: Floats) -> tuple[float, float]:
     """Return the logarithm of the mean weight, and its standard error."""
     from scipy.special import logsumexp

@@ -2,13 +2,13 @@
 
 Talts and others 2018: parameters from the prior, published-like summaries from the
 likelihood's own law, the posterior by the same sampler; the rank of the truth among
-the draws is then even. The model itself is tested where one bank of prior points carries the posteriors
+the draws is then even, of its coordinates and of its log likelihood, which sees what no coordinate does (Modrak and
+others 2023). The model itself is tested where one bank of prior points carries the posteriors
 (pk, mirocals); elsewhere an emulator of a reduced cohort stands for it, which changes the model but not what is tested.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -17,121 +17,64 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import SimulationError
 from ..runs import Executor, Progress, RunOptions, one_thread, worked
 from ..solver.problem import Floats
-from ..streams import fixed_seed, stream
+from ..streams import stream
+from .emulator import SMALL, emulator
 from .importance import explore
 from .likelihood import log_likelihood
 from .predictive import synthetic
 from .problem import Posed, Problem
-from .psis import effective_draws, pareto_k, resampled
+from .psis import effective_draws, flattened, pareto_k, resampled
 from .sampling import ImportanceOptions
 from .simulator import Size
-from .targets import Targets
 
-#: The reduced cohort.
-SMALL = Size(patients=48, shares=2, sensitivities=2, rtol=1e-3)
 #: Draws that the truth is ranked among.
 RANKED = 63
 #: Stages whose posteriors a bank of prior points carries: the model itself is tested.
 BY_BANK = ("pk", "mirocals")
+#: What is ranked beside the coordinates.
+VALUE = "log_likelihood"
 #: Points of a bank, and of a block of it.
-_BANK = 2400
+_BANK = 4800
 _BLOCK = 96
 #: A bank carries a trial with so many effective draws, and a Pareto k below this.
 _WORTH, _CARRIED = 2.0 * RANKED, 0.7
-#: How a trial is sampled.
-_OPTIONS = ImportanceOptions(first=768, draws=768, largest=6144, effective=300)
+#: How a trial is sampled. It has not converged after so many rounds: the truth lies where the prior hardly goes.
+_OPTIONS = ImportanceOptions(first=768, draws=768, largest=3072, effective=300, rounds=10)
+#: Effective draws of the bank, at a power of the likelihood, that such a trial starts from.
+_NEAR = 100.0
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A synthetic trial: ranks of the truth (coordinate,), and whether it had to be sampled."""
+    """A synthetic trial: ranks of the truth (coordinate and log likelihood,), and how it came by its draws.
+
+    `sampled` where the bank did not carry it, `converged` where what it was sampled by did.
+    """
 
     ranks: NDArray[np.int64]
     effective_draws: float
     pareto_k: float
     sampled: bool
+    converged: bool = True
 
 
-@lru_cache(maxsize=4)
-def _bank(stage: str, results: str | None, size: Size, n: int = 2000) -> tuple[Floats, dict[str, Floats]]:
-    """Return n points of the prior and their predictions."""
-    problem = Problem.pose(stage, size=size, results=results)
-    z = stream(fixed_seed("emulator_bank"), "emulator_bank").standard_normal((n, len(problem.coordinates)))
-    parts = [problem.predict(problem.table(z[k : k + 50])) for k in range(0, n, 50)]
-    return z, {id: np.concatenate([p[id] for p in parts]) for id in parts[0]}
+def _ranks(truth: Floats, its_value: float, z: Floats, values: Floats) -> NDArray[np.int64]:
+    return np.append((z < truth).sum(axis=0), (values < its_value).sum())
 
 
-@dataclass(frozen=True)
-class Emulated:
-    """A stage whose predictions are a quadratic in z, fitted to a bank of runs of the reduced cohort.
-
-    It stands for the model both in making synthetic trials and in their fit, so what is
-    tested, likelihood and sampler, is tested exactly; runs cost microseconds.
-    """
-
-    problem: Problem
-    targets: Targets
-    weights: Mapping[str, Floats]
-
-    @property
-    def coordinates(self) -> tuple[str, ...]:
-        """Names, as those of the stage."""
-        return self.problem.coordinates
-
-    @property
-    def steps(self) -> int:
-        """None: the emulator is smooth in every coordinate."""
-        return 0
-
-    def predict(self, z: Floats) -> dict[str, Floats]:
-        """Return predictions of points (point, coordinate)."""
-        x = _features(z)
-        found = {id: x @ w for id, w in self.weights.items()}
-        # shares stay shares
-        for id, values in found.items():
-            if id not in self.targets.targets or self.targets.targets[id].form in ("binomial", "multinomial"):
-                values = np.clip(values, 0.005, 0.995)
-                found[id] = values / values.sum(axis=-1, keepdims=True) if values.ndim == 2 else values
-            elif self.targets.targets[id].form in ("sd", "lognormal"):
-                found[id] = np.maximum(values, 1e-3)
-        return found
-
-    def log_likelihood(self, z: Floats) -> Floats:
-        """Return ln p(synthetic numbers | z)."""
-        return log_likelihood(self.targets.of(self.problem.stage, "fit"), self.targets, self.predict(z))
-
-
-def _features(z: Floats) -> Floats:
-    d = z.shape[1]
-    i, j = np.triu_indices(d)
-    return np.concatenate([np.ones((len(z), 1)), z, z[:, i] * z[:, j]], axis=1)
-
-
-@lru_cache(maxsize=4)
-def emulator(stage: str, results: str | None, size: Size) -> tuple[Emulated, dict[str, float]]:
-    """Fit the emulator of a stage; return it with the share of variance that it explains, by target."""
-    problem = Problem.pose(stage, size=size, results=results)
-    z, bank = _bank(stage, results, size)
-    good = np.all([np.isfinite(v.reshape(len(z), -1)).all(axis=1) for v in bank.values()], axis=0)
-    x = _features(z[good])
-    weights: dict[str, Floats] = {}
-    explained: dict[str, float] = {}
-    for id, values in bank.items():
-        y = values[good]
-        weights[id] = np.asarray(np.linalg.lstsq(x, y, rcond=None)[0], dtype=float)
-        explained[id] = float(1 - ((y - x @ weights[id]) ** 2).sum() / ((y - y.mean(axis=0)) ** 2).sum())
-    return Emulated(problem, problem.targets, weights), explained
-
-
-def _rank(truth: Floats, problem: Posed, rng: np.random.Generator) -> Trial:
-    """Sample a problem in this process; return the rank of the truth per coordinate among `RANKED` draws."""
-    options = replace(_OPTIONS, seed=int(rng.integers(2**31)))
+def _sampled(
+    truth: Floats, problem: Posed, rng: np.random.Generator, options: ImportanceOptions, start: Floats | None = None
+) -> Trial:
+    """Sample a problem in this process; return the ranks of the truth among `RANKED` draws."""
+    options = replace(options, seed=int(rng.integers(2**31)))
     with ThreadPoolExecutor(1) as here:
-        drawn = explore(lambda: problem, None, options, RunOptions(executor=here))
-    keep = drawn.z[drawn.equal(RANKED, int(rng.integers(2**31)))]
-    return Trial((keep < truth).sum(axis=0), drawn.effective_draws, drawn.pareto_k, sampled=True)
+        drawn = explore(lambda: problem, None, options, RunOptions(executor=here), start=start)
+    keep = drawn.equal(RANKED, int(rng.integers(2**31)))
+    ranks = _ranks(truth, float(problem.log_likelihood(truth)[0]), drawn.z[keep], drawn.log_likelihood[keep])
+    return Trial(ranks, drawn.effective_draws, drawn.pareto_k, sampled=True, converged=drawn.converged)
 
 
 def _emulated(stage: str, results: str | None, seed: int, size: Size, number: int) -> Trial:
@@ -139,7 +82,8 @@ def _emulated(stage: str, results: str | None, seed: int, size: Size, number: in
     rng = stream(seed, "synthetic_trial", number)
     whole, _ = emulator(stage, results, size)
     truth = rng.standard_normal((1, len(whole.coordinates)))
-    return _rank(truth, replace(whole, targets=synthetic(whole.problem, whole.predict(truth), rng)), rng)
+    again = replace(whole, targets=synthetic(whole.problem, whole.predict(truth), rng))
+    return _sampled(truth, again, rng, _OPTIONS)
 
 
 @lru_cache(maxsize=2)
@@ -152,13 +96,30 @@ def _predicted(stage: str, results: str | None, size: Size, z: Floats) -> dict[s
     return problem.predict(problem.table(z))
 
 
+@dataclass(frozen=True)
+class _Hard:
+    """A trial that the bank does not carry: its truth, what the model predicts of it, and where to start."""
+
+    number: int
+    truth: Floats
+    predicted: dict[str, Floats]
+    start: Floats
+
+
+def _refitted(stage: str, results: str | None, seed: int, size: Size, options: ImportanceOptions, hard: _Hard) -> Trial:
+    """Sample a trial that the bank does not carry."""
+    problem, rng = _posed(stage, results, size), stream(seed, "synthetic_trial", hard.number)
+    again = replace(problem, targets=synthetic(problem, hard.predicted, rng))
+    return _sampled(hard.truth, again, rng, options, hard.start)
+
+
 def _of_model(
     stage: str, results: str | None, seed: int, size: Size, n: int, bank: int, run: RunOptions
-) -> list[Trial]:
-    """Return what became of n synthetic trials of the model itself.
+) -> tuple[list[Trial], int]:
+    """Return what became of n synthetic trials of the model itself, and how many truths it cannot run.
 
     One bank of points of the prior is evaluated once and weighted for every trial; where its weights do not carry a
-    posterior, that trial is sampled.
+    posterior, that trial is sampled, starting where they point to.
     """
     problem = _posed(stage, results, size)
     z = stream(seed, "synthetic_trial", 0).standard_normal((bank + n, len(problem.coordinates)))
@@ -170,27 +131,29 @@ def _of_model(
             run.tell(len(parts), len(blocks) + n)
     predicted = {id: np.concatenate([p[id] for p in parts]) for id in parts[0]}
     among = {id: x[:bank] for id, x in predicted.items()}
-    runs = np.all([np.isfinite(x.reshape(len(z), -1)).all(axis=1) for x in predicted.values()], axis=0)
+    # no trial that the model cannot run, as no point of the prior that it cannot
+    runs = np.all([np.isfinite(x.reshape(len(z), -1)).all(axis=1) for x in predicted.values()], axis=0)[bank:]
     trials: list[Trial] = []
-    for k in range(n):
-        if not runs[bank + k]:  # no trial that the model cannot run, as no point of the prior that it cannot
+    hard: list[_Hard] = []
+    for k in np.flatnonzero(runs) + bank:
+        one, truth = {id: x[k : k + 1] for id, x in predicted.items()}, z[k : k + 1]
+        rng = stream(seed, "synthetic_trial", 1 + int(k) - bank)
+        again = replace(problem, targets=synthetic(problem, one, rng))
+        log_weight = log_likelihood(again.fitted, again.targets, among)
+        worth, shape = effective_draws(log_weight), pareto_k(log_weight)
+        if worth < _WORTH or shape > _CARRIED:
+            near = rng.choice(bank, 1000, p=flattened(log_weight, _NEAR)[0])
+            hard.append(_Hard(1 + int(k) - bank, truth, one, z[near]))
             continue
-        rng = stream(seed, "synthetic_trial", 1 + k)
-        again = replace(problem, targets=synthetic(problem, predicted, rng, bank + k))
-        trials.append(_by_bank(again, z[:bank], among, z[bank + k : bank + k + 1], rng))
-        run.tell(len(blocks) + k + 1, len(blocks) + n)
-    return trials
-
-
-def _by_bank(
-    problem: Problem, z: Floats, predicted: Mapping[str, Floats], truth: Floats, rng: np.random.Generator
-) -> Trial:
-    log_weight = log_likelihood(problem.fitted, problem.targets, predicted)
-    worth, k = effective_draws(log_weight), pareto_k(log_weight)
-    if worth < _WORTH or k > _CARRIED:
-        return _rank(truth, problem, rng)
-    keep = z[resampled(log_weight, RANKED, rng)]
-    return Trial((keep < truth).sum(axis=0), worth, k, sampled=False)
+        keep = resampled(log_weight, RANKED, rng)
+        value = float(log_likelihood(again.fitted, again.targets, one)[0])
+        trials.append(Trial(_ranks(truth, value, z[keep], log_weight[keep]), worth, shape, sampled=False))
+    run.tell(len(blocks) + n - len(hard), len(blocks) + n)
+    with worked(partial(_refitted, stage, results, seed, size, _OPTIONS), hard, run, kind="processes") as refitted:
+        for number, trial in enumerate(refitted, 1):
+            trials.append(trial)
+            run.tell(len(blocks) + n - len(hard) + number, len(blocks) + n)
+    return trials, int((~runs).sum())
 
 
 def rank_band(n: int, level: float = 0.95, seed: int = 1) -> Floats:
@@ -241,16 +204,16 @@ def calibration_of_sampler(
     Returns
     -------
     dict
-        coordinates; ranks and their histograms in 8 bins; band, the half width of a band that holds a
-        whole curve of even ranks, and outside, the coordinates whose curve leaves it; p per coordinate of the
-        chi-square test of even ranks; p_all, the smallest of these corrected for their number; sampled, how
-        many trials the bank did not carry; the share of variance that the emulator explains, by target.
+        coordinates; ranks, of these and of the log likelihood, and their histograms in 8 bins; band, the half width
+        of a band that holds a whole curve of even ranks, and outside, what leaves it; p of the chi-square test of even
+        ranks, of each; p_all, the smallest of these corrected for their number; sampled, how many trials the bank did
+        not carry, and not_converged, how many of them the sampler did not either: they are not ranked; not_run,
+        truths that the model cannot run; the share of variance that the emulator explains, by target.
     """
-    from scipy.stats import chisquare
-
     place = None if results is None else str(results)
     run = RunOptions(workers=workers, executor=executor, progress=progress)
     reduced = size or SMALL
+    not_run = 0
     if emulate:
         trials = []
         with worked(partial(_emulated, stage, place, seed, reduced), range(n), run, kind="processes") as found:
@@ -259,23 +222,36 @@ def calibration_of_sampler(
                 run.tell(len(trials), n)
     else:
         with one_thread():
-            trials = _of_model(stage, place, seed, size or Size(), n, bank or _BANK, run)
-    table = np.array([t.ranks for t in trials])
-    names = Problem.pose(stage, size=reduced, results=results).coordinates
+            trials, not_run = _of_model(stage, place, seed, size or Size(), n, bank or _BANK, run)
+    coordinates = _posed(stage, place, reduced).coordinates
+    return {
+        "stage": stage,
+        "emulated": emulate,
+        "explained": emulator(stage, place, reduced)[1] if emulate else {},
+        "coordinates": list(coordinates),
+        "sampled": sum(t.sampled for t in trials),
+        "not_converged": sum(not t.converged for t in trials),
+        "not_run": not_run,
+        **_judged([t for t in trials if t.converged], (*coordinates, VALUE)),
+    }
+
+
+def _judged(trials: list[Trial], names: tuple[str, ...]) -> dict[str, object]:
+    """Return the ranks of trials and how even they are, by what was ranked."""
+    from scipy.stats import chisquare
+
+    if not trials:
+        raise SimulationError("No synthetic trial converged; there is no rank to look at.")
+    table, places = np.array([t.ranks for t in trials]), np.arange(RANKED + 1)
     histograms = {name: np.bincount(table[:, k] * 8 // (RANKED + 1), minlength=8) for k, name in enumerate(names)}
     p = {name: float(chisquare(counts).pvalue) for name, counts in histograms.items()}
-    band, places = rank_band(len(trials)), np.arange(RANKED + 1)
+    band = rank_band(len(trials))
     curves = (table[:, :, None] <= places).mean(axis=0) - (places + 1) / (RANKED + 1)
     outside = [name for name, curve in zip(names, curves, strict=True) if (np.abs(curve) > band + 1e-12).any()]
     return {
-        "stage": stage,
         "replicates": len(trials),
-        "emulated": emulate,
-        "explained": emulator(stage, place, reduced)[1] if emulate else {},
-        "sampled": sum(t.sampled for t in trials),
         "smallest_effective_draws": min(t.effective_draws for t in trials),
         "largest_pareto_k": max(t.pareto_k for t in trials),
-        "coordinates": list(names),
         "ranks": {name: table[:, k].tolist() for k, name in enumerate(names)},
         "band": band.tolist(),
         "outside": outside,

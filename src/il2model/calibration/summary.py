@@ -62,6 +62,7 @@ def summarise(
             "size": asdict(effort.size),
             "sampler": {"method": method_of(options)} | asdict(options),
             "design_hash": design_of(problem),
+            "data_hash": problem.targets.data_hash(problem.stage),
             "structure": problem.structure.name,
         },
     )

@@ -11,6 +11,7 @@ import numpy as np
 from ..dosing.regimen import Regimen
 from ..parameters import Distribution
 from ..solver.problem import Floats
+from ..store import digest
 from ..uncertainty.coordinates import quantile
 from .study import Study
 
@@ -120,6 +121,17 @@ class Targets:
     def of(self, stage: str, use: str | None = None) -> tuple[Target, ...]:
         """Return the targets of a stage, in order, or of all together; only those used for `use` if given."""
         return tuple(t for t in self.targets.values() if stage in (t.stage, JOINT) and use in (None, t.use))
+
+    def data_hash(self, stage: str) -> str:
+        """Return a hash of what a stage is fitted to: its published numbers, how they scatter, and what binds them."""
+        told = ("note", "source", "file", "trial", "status", "spread_status")
+        fitted = self.of(stage, "fit")
+        numbers = sorted(
+            repr({k: v for k, v in vars(t).items() if k not in told} | {"weight": t.weight}) for t in fitted
+        )
+        joints = [(j.members, j.correlation.tolist(), j.given, j.given_correlation) for j in self.joints_of(fitted)]
+        counts = [self.targets[j.given].counts for j in self.joints_of(fitted) if j.given is not None]
+        return digest(*numbers, repr(joints), repr(counts))
 
     def joints_of(self, targets: Iterable[Target]) -> tuple[Joint, ...]:
         """Return the joint distributions that targets belong to."""

@@ -44,7 +44,8 @@ def write_fit(
         log.warning("%s: NOT CONVERGED; see %s", problem.stage, home / "diagnostics.json")
     told = {id: known for e in problem.earlier for id, known in e.beside.items()}
     told |= {str(r["id"]): {k: r[k] for k in ("verdict", *PRIOR)} for r in rows}
-    posterior = replace(posterior, manifest={**posterior.manifest, "converged": judged["converged"]}, beside=told)
+    said = {"converged": judged["converged"], "evidence": judged["evidence"]}
+    posterior = replace(posterior, manifest={**posterior.manifest, **said}, beside=told)
     write_table(home / "parameters.csv", rows)
     pick = posterior.pick(min(len(posterior), 400), seed)
     drawn = predictions(problem, posterior.table(pick))

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ..calibration.predicted import Prediction, check_trial
-from .output import Listing, write_figure, write_file
+from .output import Listing, check_figure, check_page_name, write_figure, write_file
 from .verb import verb
 
 
@@ -45,6 +45,8 @@ def check(
     output : FILE
         A page (.html).
     """
+    check_figure(plot)
+    check_page_name(output)
     found = run(trial=trial, folder=folder)
     if plot is not None:
         write_figure(plot, found.plot)
@@ -58,7 +60,7 @@ def check(
 def as_json(found: Prediction) -> dict[str, object]:
     """Return the rows as plain data; no value is NaN."""
     rows = [{k: None if isinstance(v, float) and math.isnan(v) else v for k, v in row.items()} for row in found.rows]
-    return {"fit": found.fit, "draws": found.draws, "numbers": rows}
+    return {"fit": found.fit, "draws": found.draws, "numbers": rows, "notes": list(found.notes)}
 
 
 def as_text(found: Prediction, trial: str) -> str:
@@ -73,8 +75,6 @@ def as_text(found: Prediction, trial: str) -> str:
         place = "" if math.isnan(row["percentile"]) else f"{100 * row['percentile']:.1f}"
         mark = "" if row["inside"] else "  OUTSIDE"
         lines.append(
-            f"{row['id']:24s}{row['published']:>11.3g}{model:>30s}{other:>25s}{place:>12s}  {row['unit']}{mark}"
+            f"{row['id']:24s}{row['published']:>11.3g}{model:>30s}{other:>25s}{place:>12s}  {row['axis']}{mark}"
         )
-    outside = sum(not row["inside"] for row in found.rows)
-    lines.append(f"{len(found.rows) - outside} of {len(found.rows)} published numbers are inside.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *found.notes])

@@ -61,6 +61,12 @@ def check_figure(path: Path | None) -> None:
         raise InputError(f"The figure {path} must end in .png, .svg or .pdf.")
 
 
+def check_page_name(path: Path | None) -> None:
+    """Refuse a page whose file has another ending than that of a page."""
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"The page {path} must end in .html.")
+
+
 def write_figure(path: Path, draw: Callable[[], Figure]) -> None:
     """Draw to a PNG, SVG or PDF file."""
     from ..plotting.figure import figure_bytes

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ..errors import InputError
-from .output import say, written
+from .output import check_page_name, say, written
 from .verb import verb
 
 
@@ -32,6 +32,7 @@ def report(folder: Annotated[list[Path], Parameter()], *, output: Path = Path("r
     from ..report.calibration import write_report
     from ..report.sensitivity import load_study, write_sensitivity
 
+    check_page_name(output)
     for place in folder:
         if not place.is_dir():
             what = "is a file" if place.exists() else "is not there"

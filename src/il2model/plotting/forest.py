@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: How far above its row a prior is drawn.
+_PRIOR = 0.22
 #: Marks of a logarithmic axis within a factor of ten.
 _FINE = (1, 1.5, 2, 3, 5, 7)
 
@@ -60,7 +62,7 @@ def forest(
     for k, row in enumerate(rows):
         y = len(rows) - 1 - k
         if "prior" in row:
-            ax.plot(row["prior"], [y + 0.22] * 2, color=COLOURS[0], linewidth=1, alpha=0.6, label=thin)
+            ax.plot(row["prior"], [y + _PRIOR] * 2, color=COLOURS[0], linewidth=1, alpha=0.6, label=thin)
         if "posterior" in row:
             low, middle, high = row["posterior"]
             ax.plot([low, high], [y] * 2, color=COLOURS[1], linewidth=3, solid_capstyle="butt", label="model, 95 %")
@@ -76,7 +78,7 @@ def forest(
     ax.set_yticks(range(len(rows)), names, fontsize=7.5)
     ax.tick_params(axis="x", labelsize=7.5)
     ax.set_ylim(-0.7, len(rows) - 0.3)
-    # the axis shows model and data; a wider prior is cut
+    # the axis shows model and data; a wider prior is cut, and an arrow says so
     shown = [x for r in rows for x in (*r.get("posterior", ()), *r.get("published", ())) if np.isfinite(x)]
     low, high = (min(shown), max(shown)) if shown else (0.0, 1.0)
     if log:
@@ -92,9 +94,10 @@ def forest(
     else:
         margin = 0.15 * (high - low or 1.0)
         ax.set_xlim(low - margin, high + margin)
+    _mark_cut(ax, rows)
     if zero is not None:
         ax.axvline(zero, color="#888888", linewidth=0.8, zorder=0)
-    ax.set_xlabel(axis, fontsize=8)
+    ax.set_xlabel(textwrap.fill(axis, 64), fontsize=8)
     figure.suptitle(title, fontsize=9.5)
     ax.grid(axis="x", alpha=0.25, linewidth=0.5)
     handles, labels = ax.get_legend_handles_labels()
@@ -102,6 +105,17 @@ def forest(
     figure.legend(seen.values(), seen.keys(), fontsize=7.5, frameon=False, loc="outside lower center", ncols=2)
     ax.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _mark_cut(ax: Axes, rows: Sequence[ForestRow]) -> None:
+    """Put an arrow where a prior goes beyond the axis."""
+    left, right = ax.get_xlim()
+    for k, row in enumerate(rows):
+        low, high = row.get("prior", (np.nan, np.nan))
+        for end, cut, mark in ((left, low < left, "<"), (right, high > right, ">")):
+            if cut:
+                y = len(rows) - 1 - k + _PRIOR
+                ax.plot([end], [y], mark, color=COLOURS[0], markersize=4, alpha=0.8, clip_on=False)
 
 
 def _small(

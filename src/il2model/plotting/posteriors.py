@@ -60,7 +60,7 @@ def densities(rows: Sequence[Density], *, labels: tuple[str, str] = ("posterior"
             if z is not None:
                 counts, _ = np.histogram(z, edges, density=True)
                 ax.stairs(counts, edges, color=colour, linewidth=1.3, label=label)
-        ax.set_xticks([-_EDGE, 0, _EDGE], [f"{v:.3g}" for v in row["prior"]])
+        ax.set_xticks([-_EDGE, 0, _EDGE], [f"{v:,.0f}" if abs(v) >= 1000 else f"{v:.3g}" for v in row["prior"]])
         ax.set_yticks([])
         ax.set_xlim(-3.3, 3.3)
         ax.spines[["top", "left", "right"]].set_visible(False)

@@ -12,12 +12,14 @@ from .. import sums
 from .._version import __version__
 from ..calibration.sampled import LEAST
 from ..endpoints import STAGES
+from ..endpoints.words import meaning_of
 from ..errors import InputError, intact
 from ..store import write_atomic
 from ..trial_files import REFERENCE
 from ..trials.design import TrialDesign
+from ..uncertainty.comparison import evidence_difference, told
 from .fit_figures import hazard_ratios, judged, observed, ranks
-from .fits import Fit, Row, axis_of, meaning_of, name_of, read_json, read_table
+from .fits import Fit, Row, axis_of, name_of, read_json, read_table
 
 #: The way out of a damaged table.
 _AGAIN = "run il2model calibrate again, which writes it"
@@ -143,6 +145,8 @@ def _stage(fit: Fit, other: Fit | None) -> Row:
         "omnibus": fit.predictive.get("omnibus"),
         "pairs": [(name_of(a), name_of(b), r) for a, b, r in fit.confounded()],
         "side": _side_by_side(fit, other) if other is not None else [],
+        "evidences": told(evidence_difference(fit.posterior, other.posterior)) if other is not None else "",
+        "other_converged": other is None or bool(other.details.get("converged")),
         "manifest": json.dumps(manifest, indent=1),
         "effort": manifest.get("effort"),
         "timing": read_json(fit.home / "timing.json"),

@@ -15,13 +15,14 @@ import numpy as np
 
 from ..calibration.influence import influence
 from ..calibration.psis import left_out
-from ..endpoints.between import Between
 from ..endpoints.registry import TARGETED
+from ..endpoints.words import axis_of as words_of
 from ..parameters import load_parameters
 from ..plotting.forest import ForestRow
 from ..plotting.panels import UNIT_WORDS
 from ..plotting.posteriors import Density
 from ..spreadsheet import original
+from ..uncertainty.nuisances import nuisance_words
 from ..uncertainty.posterior import Posterior
 
 Row = dict[str, Any]
@@ -83,7 +84,13 @@ class Fit:
     def parameters(self) -> list[Row]:
         """Sampled numbers with their names, and which published numbers inform them most."""
         rows = read_table(self.home / "parameters.csv")
-        return [row | {"name": name_of(str(row["id"])), "informed_by": self.informants(str(row["id"]))} for row in rows]
+        study = nuisance_words()
+        return [
+            row
+            | {"name": name_of(str(row["id"])), "unit": study.get(str(row["id"]), ("", row["unit"]))[1]}
+            | {"informed_by": self.informants(str(row["id"]))}
+            for row in rows
+        ]
 
     @cached_property
     def details(self) -> Row:
@@ -141,15 +148,23 @@ class Fit:
         found: Row = read_json(self.folder / "predictive.json").get(self.stage, {})
         return found
 
+    @property
+    def met(self) -> dict[str, bool]:
+        """Whether each fitted number lies inside the 95 % that the fit would publish, with every class; no bounds."""
+        base = {str(r["id"]): _base(r) for r in self.targets}
+        found: dict[str, bool] = {}
+        for r in self.predictive.get("targets", []):
+            if r["use"] == "fit" and r["percentile"] != "":
+                id = base.get(str(r["target"]), str(r["target"]))
+                found[id] = found.get(id, True) and 0.025 <= r["percentile"] <= 0.975
+        return found
+
     def sentence(self) -> str:
         """Say in one sentence what came of the fit."""
         verdicts = [str(r["verdict"]) for r in self.parameters if r["verdict"]]
         parts = [f"{self.fitted} published numbers, {len(self.posterior.coordinates)} coordinates"]
-        shares = [r["percentile"] for r in self.predictive.get("targets", []) if r["use"] == "fit"]
-        shares = [p for p in shares if p != ""]
-        if shares:
-            inside = sum(0.025 <= p <= 0.975 for p in shares)
-            parts.append(f"{inside} of {len(shares)} fitted values lie inside the 95 % that the fit would publish")
+        if met := self.met:
+            parts.append(f"{sum(met.values())} of {len(met)} lie inside the 95 % that the fit would publish")
         if verdicts:
             count = verdicts.count("identifiable")
             parts.append(f"{count} of {len(verdicts)} parameters are bounded on both sides by the data")
@@ -164,7 +179,7 @@ class Fit:
             prior = (float(r["prior_q025"]), float(r["prior_median"]), float(r["prior_q975"]))
             row: Density = {
                 "name": r["name"],
-                "unit": UNIT_WORDS.get(r["unit"], r["unit"]),
+                "unit": unit_of(id, str(r["unit"])),
                 "z": self.z[id],
                 "prior": prior,
             }
@@ -191,33 +206,19 @@ def _base(row: Row) -> str:
 
 
 def name_of(id: str) -> str:
-    """Return the name of a parameter; the id in words where it is none of the model's."""
+    """Return the name of a parameter, or of a number of a study that ships; another id in words."""
     records = load_parameters("prior").records
-    return records[id].name if id in records else id.replace("_", " ")
+    return records[id].name if id in records else nuisance_words().get(id, (id.replace("_", " "), ""))[0]
 
 
-def meaning_of(endpoint: str) -> str:
-    """Return what an endpoint is, in words."""
-    return TARGETED[endpoint].meaning if endpoint in TARGETED else endpoint.replace("_", " ")
+def unit_of(id: str, unit: str) -> str:
+    """Return a unit as a figure says it."""
+    return nuisance_words()[id][1] if id in nuisance_words() else UNIT_WORDS.get(unit, unit)
 
 
 def axis_of(row: Row) -> str:
-    """Return the unit of a target as an axis says it: points of a percentage are not percent of a baseline."""
-    if row["log"] is True:
-        return "hazard ratio"
-    endpoint, unit = TARGETED.get(str(row["endpoint"])), str(row["unit"])
-    tail = meaning_of(str(row["endpoint"])).rpartition(", ")[2]
-    if unit == "percent" and tail == "points":
-        return "percentage points"
-    if unit == "percent" and tail.startswith("% "):
-        return tail
-    if isinstance(endpoint, Between) and endpoint.is_ratio:
-        return f"ratio of two {endpoint.pair}"
-    if unit == "1":
-        if tail.endswith("multiple of baseline"):
-            return "multiple of baseline"
-        return "share of patients" if endpoint is None or endpoint.law in ("share", "classes") else "ratio"
-    return UNIT_WORDS.get(unit, unit)
+    """Return the unit of a target as an axis says it."""
+    return words_of(str(row["endpoint"]), str(row["unit"]), log=row["log"] is True)
 
 
 def is_spread(row: Row) -> bool:

@@ -19,6 +19,7 @@ from ..resources import data_dir
 from ..store import write_atomic
 from ..streams import stream
 from ..values import same_fields
+from .nuisances import nuisance_words
 from .posterior_file import PRIOR, as_bytes, beside_of, groups, read
 
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ class Posterior:
         """Return a row per number: name, unit, mean, SD, quantiles, the prior beside, and what the data did to it.
 
         The verdict is that of the fit's profiles ('identifiable', 'bounded from below only', 'carried by its prior');
-        'prior only' where no target informs the number; empty where no profile was made.
+        'prior only' where no target informs the number, 'held' where it was not estimated; empty where no profile was
+        made. The unit of a number of a study that ships is in words: points of a percentage, or percent of a baseline.
         """
         import pandas as pd
 
@@ -146,19 +148,26 @@ class Posterior:
         rows = []
         for k, (id, unit) in enumerate(zip(self.ids, self.units, strict=True)):
             known = self.beside.get(id, {})
+            study = nuisance_words().get(id, ("a number of a study", unit))
+            name, word = study if id not in records else (records[id].name, unit)
             rows.append(
                 {
                     "id": id,
-                    "name": records[id].name if id in records else "a number of a study",
-                    "unit": unit,
+                    "name": name,
+                    "unit": word,
                     "mean": self.flat[:, k].mean(),
                     "sd": self.flat[:, k].std(ddof=1),
                     **{"q025": low[k], "median": middle[k], "q975": high[k]},
                     **{key: known.get(key, np.nan) for key in PRIOR},
-                    "verdict": "prior only" if id in self.prior_only else known.get("verdict", ""),
+                    "verdict": self._verdict(k, str(known.get("verdict", ""))),
                 }
             )
         return pd.DataFrame(rows).set_index("id")
+
+    def _verdict(self, k: int, known: str) -> str:
+        if self.ids[k] in self.prior_only:
+            return "prior only"
+        return "held" if np.ptp(self.flat[:, k]) == 0 else known
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return a row per draw: chain, draw, its structure if there are several, the log posterior, the numbers."""
@@ -196,7 +205,7 @@ class Posterior:
                 raise unknown_name("number of the fit", id, self.ids)
         return marginals(
             {id: self.flat[:, self.ids.index(id)] for id in wanted},
-            units={id: self.units[self.ids.index(id)] for id in wanted},
+            units={id: nuisance_words().get(id, ("", self.units[self.ids.index(id)]))[1] for id in wanted},
             priors={
                 id: (float(b["prior_q025"]), float(b["prior_q975"])) for id, b in self.beside.items() if PRIOR[0] in b
             },

@@ -102,5 +102,16 @@ def test_the_command_prints_writes_and_refuses(own, tmp_path, capsys):
     own.write_text(OWN.format(treg="nan"))
     assert main(["check", str(own)]) == 2
     assert "own.toml, target own_treg" in capsys.readouterr().err
+    for wrong in (["--plot", "figure.html"], ["-o", "page.pdf"]):
+        assert main(["check", "imodals", *wrong]) == 2
+        assert "must end in" in capsys.readouterr().err
     assert main(["check", "transreg"]) == 2
     assert "reports no target" in capsys.readouterr().err
+
+
+def test_what_the_fit_has_seen_is_no_forecast_and_points_are_points(own):
+    seen, mine = check_trial("imodals", draws=20), check_trial(own, draws=20)
+    assert all(row["seen"] for row in seen.rows) and len(seen.seen) == len(seen.targets)
+    assert f"fitted to {len(seen.rows)} of them: a check of the fit, no forecast" in " ".join(seen.notes)
+    assert not mine.seen and not any("fitted to" in note for note in mine.notes)
+    assert {row["axis"] for row in seen.rows} == {"percentage points"}

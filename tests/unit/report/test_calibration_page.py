@@ -87,7 +87,7 @@ def test_the_examination_is_shown(folder, read):
         method = "refit" if r["pareto_k"] > 0.7 else "psis"
         assert f"{r['name'].replace('_', ' ')} {r['by']} {r['elpd']:.2f}" in page.text
         assert f"{r['pareto_k']:.2f} {method}" in page.text
-    assert "of 6 fitted values lie inside the 95 %" in page.text and "What informs what" in page.text
+    assert "of 6 lie inside the 95 %" in page.text and "What informs what" in page.text
 
 
 def test_two_fits_stand_side_by_side(folder, read, tmp_path):
@@ -95,6 +95,11 @@ def test_two_fits_stand_side_by_side(folder, read, tmp_path):
     shutil.copytree(folder / "pk", second / "pk")
     page = read(write_report([folder, second], folder / "r.html"))
     assert f"{folder.name} and second" in page.text and page.text.count("+0.00 1.00") == 4
+    assert "No difference of ln evidence: " in page.text or "+0.00 ± " in page.text
+    details = json.loads((second / "pk" / "diagnostics.json").read_text())
+    (second / "pk" / "diagnostics.json").write_text(json.dumps(details | {"converged": False}))
+    (second / "pk" / "SHA256SUMS").unlink(missing_ok=True)
+    assert "whose sampler has NOT converged in pk" in read(write_report([folder, second], folder / "r.html")).text
     with pytest.raises(InputError, match="two to see side by side"):
         write_report([folder, second, folder], folder / "r.html")
     shutil.move(second / "pk", second / "progression")

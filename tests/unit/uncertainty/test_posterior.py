@@ -86,3 +86,13 @@ def test_a_figure_shows_what_is_asked_for(posterior):
     assert sum(ax.get_visible() for ax in posterior.plot(["signal_hill", "il2_clearance"]).axes) == 2
     with pytest.raises(UnknownNameError, match="signal_hill"):
         posterior.plot(["signal_hil"])
+
+
+def test_a_summary_says_what_was_held_and_what_is_points():
+    fit = il2.Posterior.load("imodals")
+    values = fit.values.copy()
+    values[..., fit.ids.index("treg_affinity")] = 30.0
+    table = replace(fit, values=values).summary()
+    assert table.loc["treg_affinity", "verdict"] == "held" and table.loc["treg_affinity", "sd"] == 0
+    assert (table["verdict"].drop("treg_affinity") != "held").all()
+    assert table.loc["imodals_drift", "unit"] == "percentage points" and "IMODALS" in table.loc["imodals_drift", "name"]
