@@ -17,6 +17,7 @@ from .mirocals import NAMES, Arms, Trait, arms
 from .problem import Problem
 from .replicates import replicate
 from .simulator import Simulator
+from .structures import Given
 from .tables import Row
 
 #: The trial of two doses on whose days CCL2 and Treg are looked at, and its treated arms.
@@ -102,7 +103,12 @@ def replicate_rows(problem: Problem, table: Floats, label: str) -> list[Row]:
 
 
 def check_fit(
-    folder: str | Path | None = None, *, draws: int = 400, replicates: int = 1000, seed: int = 3
+    folder: str | Path | None = None,
+    *,
+    targets: Given = None,
+    draws: int = 400,
+    replicates: int = 1000,
+    seed: int = 3,
 ) -> dict[str, object]:
     """Run every check of a finished calibration.
 
@@ -110,6 +116,8 @@ def check_fit(
     ----------
     folder : path, optional
         The fits; those that ship by default.
+    targets : path, name, Trial, or several of them, optional
+        What they were fitted to, as in `calibrate`.
     draws : int
         Posterior draws for the replicates.
     replicates : int
@@ -119,7 +127,7 @@ def check_fit(
     dict
         Plain data: counts, extremes, and the table of replicates.
     """
-    problem = Problem.pose("mirocals", results=folder)
+    problem = Problem.pose("mirocals", results=folder, targets=targets)
     simulator = problem.simulator
     posterior = Posterior.load("mirocals", folder)
     every = posterior.table(np.arange(len(posterior)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -19,10 +20,29 @@ from .targets import Targets
 SMALL = Size(patients=48, shares=2, sensitivities=2, rtol=1e-3)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Whose calibration is looked at: a stage, the fits of the earlier ones, the cohort, and the trials."""
+
+    stage: str
+    results: str | None
+    size: Size
+    targets: tuple[str | Path, ...] | None = None
+
+    def pose(self) -> Problem:
+        """Return its problem; a process keeps the last ones."""
+        return _posed(self)
+
+
 @lru_cache(maxsize=4)
-def _bank(stage: str, results: str | None, size: Size, n: int = 2000) -> tuple[Floats, dict[str, Floats]]:
+def _posed(asked: Asked) -> Problem:
+    return Problem.pose(asked.stage, size=asked.size, results=asked.results, targets=asked.targets)
+
+
+@lru_cache(maxsize=4)
+def _bank(asked: Asked, n: int = 2000) -> tuple[Floats, dict[str, Floats]]:
     """Return n points of the prior and their predictions."""
-    problem = Problem.pose(stage, size=size, results=results)
+    problem = asked.pose()
     z = stream(fixed_seed("emulator_bank"), "emulator_bank").standard_normal((n, len(problem.coordinates)))
     parts = [problem.predict(problem.table(z[k : k + 50])) for k in range(0, n, 50)]
     return z, {id: np.concatenate([p[id] for p in parts]) for id in parts[0]}
@@ -75,10 +95,10 @@ def _features(z: Floats) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def emulator(stage: str, results: str | None, size: Size) -> tuple[Emulated, dict[str, float]]:
+def emulator(asked: Asked) -> tuple[Emulated, dict[str, float]]:
     """Fit the emulator of a stage; return it with the share of variance that it explains, by target."""
-    problem = Problem.pose(stage, size=size, results=results)
-    z, bank = _bank(stage, results, size)
+    problem = asked.pose()
+    z, bank = _bank(asked)
     good = np.all([np.isfinite(v.reshape(len(z), -1)).all(axis=1) for v in bank.values()], axis=0)
     x = _features(z[good])
     weights: dict[str, Floats] = {}

@@ -9,9 +9,10 @@ others 2023). The model itself is tested where one bank of prior points carries 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,11 @@ from ..errors import SimulationError
 from ..runs import Executor, Progress, RunOptions, one_thread, worked
 from ..solver.problem import Floats
 from ..streams import stream
-from .emulator import SMALL, emulator
+from .emulator import SMALL, Asked, emulator
 from .importance import explore
 from .likelihood import log_likelihood
 from .predictive import synthetic
-from .problem import Posed, Problem
+from .problem import Posed
 from .psis import effective_draws, flattened, pareto_k, resampled
 from .sampling import ImportanceOptions
 from .simulator import Size
@@ -77,22 +78,17 @@ def _sampled(
     return Trial(ranks, drawn.effective_draws, drawn.pareto_k, sampled=True, converged=drawn.converged)
 
 
-def _emulated(stage: str, results: str | None, seed: int, size: Size, number: int) -> Trial:
+def _emulated(asked: Asked, seed: int, number: int) -> Trial:
     """Return what became of one synthetic trial, with the emulator in place of the model."""
     rng = stream(seed, "synthetic_trial", number)
-    whole, _ = emulator(stage, results, size)
+    whole, _ = emulator(asked)
     truth = rng.standard_normal((1, len(whole.coordinates)))
     again = replace(whole, targets=synthetic(whole.problem, whole.predict(truth), rng))
     return _sampled(truth, again, rng, _OPTIONS)
 
 
-@lru_cache(maxsize=2)
-def _posed(stage: str, results: str | None, size: Size) -> Problem:
-    return Problem.pose(stage, size=size, results=results)
-
-
-def _predicted(stage: str, results: str | None, size: Size, z: Floats) -> dict[str, Floats]:
-    problem = _posed(stage, results, size)
+def _predicted(asked: Asked, z: Floats) -> dict[str, Floats]:
+    problem = asked.pose()
     return problem.predict(problem.table(z))
 
 
@@ -106,26 +102,24 @@ class _Hard:
     start: Floats
 
 
-def _refitted(stage: str, results: str | None, seed: int, size: Size, options: ImportanceOptions, hard: _Hard) -> Trial:
+def _refitted(asked: Asked, seed: int, options: ImportanceOptions, hard: _Hard) -> Trial:
     """Sample a trial that the bank does not carry."""
-    problem, rng = _posed(stage, results, size), stream(seed, "synthetic_trial", hard.number)
+    problem, rng = asked.pose(), stream(seed, "synthetic_trial", hard.number)
     again = replace(problem, targets=synthetic(problem, hard.predicted, rng))
     return _sampled(hard.truth, again, rng, options, hard.start)
 
 
-def _of_model(
-    stage: str, results: str | None, seed: int, size: Size, n: int, bank: int, run: RunOptions
-) -> tuple[list[Trial], int]:
+def _of_model(asked: Asked, seed: int, n: int, bank: int, run: RunOptions) -> tuple[list[Trial], int]:
     """Return what became of n synthetic trials of the model itself, and how many truths it cannot run.
 
     One bank of points of the prior is evaluated once and weighted for every trial; where its weights do not carry a
     posterior, that trial is sampled, starting where they point to.
     """
-    problem = _posed(stage, results, size)
+    problem = asked.pose()
     z = stream(seed, "synthetic_trial", 0).standard_normal((bank + n, len(problem.coordinates)))
     blocks = [z[k : k + _BLOCK] for k in range(0, len(z), _BLOCK)]
     parts: list[dict[str, Floats]] = []
-    with worked(partial(_predicted, stage, results, size), blocks, run, kind="processes") as found:
+    with worked(partial(_predicted, asked), blocks, run, kind="processes") as found:
         for part in found:
             parts.append(part)
             run.tell(len(parts), len(blocks) + n)
@@ -149,7 +143,7 @@ def _of_model(
         value = float(log_likelihood(again.fitted, again.targets, one)[0])
         trials.append(Trial(_ranks(truth, value, z[keep], log_weight[keep]), worth, shape, sampled=False))
     run.tell(len(blocks) + n - len(hard), len(blocks) + n)
-    with worked(partial(_refitted, stage, results, seed, size, _OPTIONS), hard, run, kind="processes") as refitted:
+    with worked(partial(_refitted, asked, seed, _OPTIONS), hard, run, kind="processes") as refitted:
         for number, trial in enumerate(refitted, 1):
             trials.append(trial)
             run.tell(len(blocks) + n - len(hard) + number, len(blocks) + n)
@@ -174,6 +168,7 @@ def calibration_of_sampler(
     n: int = 200,
     *,
     results: str | Path | None = None,
+    targets: Sequence[str | Path] | None = None,
     seed: int = 11,
     workers: int | None = None,
     size: Size | None = None,
@@ -191,6 +186,8 @@ def calibration_of_sampler(
         Synthetic trials.
     results : path, optional
         The fits of the earlier stages.
+    targets : sequence of path or name, optional
+        The trials; those that ship by default.
     size : Size, optional
         Of the cohort: of a fit for the model itself, reduced for the emulator.
     bank : int, optional
@@ -210,24 +207,24 @@ def calibration_of_sampler(
         not carry, and not_converged, how many of them the sampler did not either: they are not ranked; not_run,
         truths that the model cannot run; the share of variance that the emulator explains, by target.
     """
-    place = None if results is None else str(results)
     run = RunOptions(workers=workers, executor=executor, progress=progress)
-    reduced = size or SMALL
+    place, chosen = None if results is None else str(results), None if targets is None else tuple(targets)
+    asked = Asked(stage, place, size or (SMALL if emulate else Size()), chosen)
     not_run = 0
     if emulate:
         trials = []
-        with worked(partial(_emulated, stage, place, seed, reduced), range(n), run, kind="processes") as found:
+        with worked(partial(_emulated, asked, seed), range(n), run, kind="processes") as found:
             for trial in found:
                 trials.append(trial)
                 run.tell(len(trials), n)
     else:
         with one_thread():
-            trials, not_run = _of_model(stage, place, seed, size or Size(), n, bank or _BANK, run)
-    coordinates = _posed(stage, place, reduced).coordinates
+            trials, not_run = _of_model(asked, seed, n, bank or _BANK, run)
+    coordinates = asked.pose().coordinates
     return {
         "stage": stage,
         "emulated": emulate,
-        "explained": emulator(stage, place, reduced)[1] if emulate else {},
+        "explained": emulator(asked)[1] if emulate else {},
         "coordinates": list(coordinates),
         "sampled": sum(t.sampled for t in trials),
         "not_converged": sum(not t.converged for t in trials),

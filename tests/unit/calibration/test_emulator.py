@@ -5,14 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from il2model.calibration.emulator import SMALL, Emulated, _features, emulator
-from il2model.calibration.problem import Problem
+from il2model.calibration.emulator import SMALL, Asked, Emulated, _features, emulator
 from il2model.calibration.self_test import calibration_of_sampler
 
 
 @pytest.fixture(scope="module")
 def problem():
-    return Problem.pose("pk", size=SMALL)
+    return Asked("pk", None, SMALL).pose()
 
 
 def test_the_log_likelihood_is_that_of_its_predictions(problem):
@@ -32,4 +31,4 @@ def test_an_emulator_stands_for_the_model_and_is_good():
     found = calibration_of_sampler("pk", 40, emulate=True, workers=2)
     assert found["p_all"] > 0.001 and min(found["explained"].values()) > 0.9
     assert all(sum(counts) == 40 for counts in found["histograms"].values())
-    assert found["explained"] == emulator("pk", None, SMALL)[1]
+    assert found["explained"] == emulator(Asked("pk", None, SMALL))[1]
