@@ -92,7 +92,7 @@ sys.path.insert(0, sys.argv[1])
 import test_runs_of_calibration as t
 def slow(done, total):
     print(done, flush=True)
-    time.sleep(0.5)
+    time.sleep(0.5 if done >= int(sys.argv[4]) else 0.0)
 if __name__ == "__main__":
     t.run(sys.argv[2], sampler=sys.argv[3], workers=2, progress=slow)
 """
@@ -104,7 +104,7 @@ def test_a_killed_calibration_goes_on_to_the_same_bits(tmp_path, sampler):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     folder = tmp_path / "fit"
-    command = [sys.executable, str(script), os.path.dirname(__file__), str(folder), sampler]
+    command = [sys.executable, str(script), os.path.dirname(__file__), str(folder), sampler, str(far)]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     for line in running.stdout:
         if int(line) >= far:

@@ -16,7 +16,7 @@ TINY = Size(patients=32, shares=2, sensitivities=2, rtol=1e-3)
 
 @pytest.fixture(scope="module")
 def pk():
-    return calibration_of_sampler("pk", 60, bank=600, workers=1, size=TINY)
+    return calibration_of_sampler("pk", 60, bank=2400, workers=1, size=TINY)
 
 
 def test_ranks_of_the_model_itself_are_even(pk):
@@ -56,6 +56,8 @@ def test_a_trial_that_nothing_carries_is_counted_and_not_ranked(monkeypatch):
 def test_the_log_likelihood_sees_what_no_coordinate_does(monkeypatch):
     """Draws of the prior in place of the posterior: each coordinate alone is even (Modrak and others 2023)."""
     monkeypatch.setattr(self_test, "resampled", lambda w, n, rng: rng.choice(len(w), n, replace=False))
+    monkeypatch.setattr(self_test, "_WORTH", 0.0)
+    monkeypatch.setattr(self_test, "_CARRIED", np.inf)
     found = calibration_of_sampler("pk", 120, bank=1200, workers=1, size=TINY)
     assert found["p"]["log_likelihood"] < 1e-4 and "log_likelihood" in found["outside"]
     assert min(found["p"][name] for name in found["coordinates"]) > 1e-3

@@ -116,15 +116,15 @@ def test_overlapping_times_count_once():
 
 
 def test_a_killed_study_goes_on_to_the_same_bits(tmp_path):
-    command = [sys.executable, "-m", "il2model.cli.main", "sensitivity", "--n", "512", "--until", "85", "--outputs"]
+    command = [sys.executable, "-m", "il2model.cli.main", "sensitivity", "--n", "256", "--until", "85", "--outputs"]
     command += ["treg_percent", "--times", "7,84", "--regimen", "imodals-2miu", "--resume", "--alone", "-o"]
     running = subprocess.Popen([*command, str(tmp_path / "k")], start_new_session=True, stderr=subprocess.DEVNULL)
     deadline = time.time() + 120
-    while len(list(tmp_path.glob("k/block-*.npz"))) < 2 and time.time() < deadline:
-        time.sleep(0.05)
+    while not list(tmp_path.glob("k/block-*.npz")) and time.time() < deadline:
+        time.sleep(0.02)
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
-    assert 2 <= len(list(tmp_path.glob("k/block-*.npz"))) < 6, "it was killed in the middle"
+    assert 1 <= len(list(tmp_path.glob("k/block-*.npz"))) < 3, "it was killed in the middle"
     subprocess.run([*command, str(tmp_path / "k")], check=True, capture_output=True)
     subprocess.run([*command, str(tmp_path / "w")], check=True, capture_output=True)
     assert (tmp_path / "k" / "indices.csv").read_bytes() == (tmp_path / "w" / "indices.csv").read_bytes()
