@@ -21,7 +21,7 @@ FILES = (
 )  # fmt: skip
 WHOLE = (
     "structures-imodals.csv", "structures-mirocals.csv", "trials-out.csv", "trials-foretold.csv",
-    "trials-coverage.csv", "schedules.csv", "checks.json", "calibration_of_sampler.json",
+    "trials-coverage.csv", "schedules.csv", "daily.csv", "checks.json", "calibration_of_sampler.json",
 )  # fmt: skip
 
 

@@ -1,10 +1,11 @@
 """Examine a finished calibration: structures, checks, calibration of the sampler.
 
-    python calibration/examine.py FOLDER [structures] [trials] [checks] [foretold] [sampler | sampler-model]
+    python calibration/examine.py FOLDER [structures] [trials] [schedules] [checks] [foretold] [sampler | sampler-model]
                                   [--targets all,mine.toml]
 
 Writes FOLDER/structures-*.csv (evidence of structural alternatives), trials-*.csv (each trial of the stage imodals
-foretold from the others by each structure and by their average), checks.json (every draw, and trials of the
+foretold from the others by each structure and by their average), schedules.csv and daily.csv (schedules side by side,
+and a year of daily doses, by each structure and by their average), checks.json (every draw, and trials of the
 published size), leave-one-out.csv and foretold.csv (each number from all others), predictive.json and influence.csv,
 and calibration_of_sampler.json (200 synthetic trials a stage: of the model itself in pk and mirocals,
 which sampler-model takes alone; of a quadratic emulator of a reduced cohort in imodals and progression, whose trials
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from il2model.calibration.averages import structure_rows
 from il2model.calibration.checks import check_fit
+from il2model.calibration.drawn import drawn_of_each
 from il2model.calibration.evidence import compare
 from il2model.calibration.foretold import write_foretold
 from il2model.calibration.predictive import stored_problem
@@ -30,8 +32,11 @@ from il2model.calibration.self_test import BY_BANK, calibration_of_sampler
 from il2model.calibration.structures import BY_STAGE, yardsticks
 from il2model.calibration.tables import write_table
 from il2model.calibration.trials_out import leave_trials_out, trial_tables
+from il2model.dosing.regimen import Regimen
 from il2model.endpoints import STAGES
 from il2model.errors import Il2modelError
+from il2model.planning.by_structure import level_rows
+from il2model.planning.schedules import compared, compared_in_trial
 from il2model.runs import shown
 from il2model.store import write_json
 from il2model.trials.trial import Trial
@@ -75,6 +80,17 @@ def trials(folder: Path, targets: Targets, stage: str = "imodals") -> None:
         write_table(folder / f"trials-{name}.csv", rows)
 
 
+def schedules(folder: Path, targets: Targets, stage: str = "imodals") -> None:
+    """Compare the schedules of the trial that did, and tell Treg after a year of daily doses, by structure."""
+    with shown(f"structures of {stage}") as progress:
+        found = compare(stage, folder / stage / "structures", results=folder, targets=targets, progress=progress)
+    drawn = drawn_of_each(stage, found, results=str(folder), targets=targets)
+    both = compared(*compared_in_trial(), drawn.draws, drawn.names, weights=drawn.weights)
+    write_table(folder / "schedules.csv", both.table.to_dict("records"))
+    daily = Regimen.cyclic("1 MIU", days=365, every=365, name="1 MIU daily")
+    write_table(folder / "daily.csv", level_rows(daily, 365.0, drawn.draws, drawn.names, weights=drawn.weights))
+
+
 def checks(folder: Path, targets: Targets) -> None:
     """Check every draw, and replicate the trial."""
     write_json(folder / "checks.json", check_fit(folder, targets=targets))
@@ -108,10 +124,17 @@ def sampler_of_model(folder: Path, targets: Targets) -> None:
     sampler(folder, targets, BY_BANK)
 
 
-PARTS = {"foretold": foretold, "structures": structures, "trials": trials, "checks": checks, "sampler": sampler}
+PARTS = {
+    "foretold": foretold,
+    "structures": structures,
+    "trials": trials,
+    "schedules": schedules,
+    "checks": checks,
+    "sampler": sampler,
+}
 ALONE = {"sampler-model": sampler_of_model}
 #: The stage that a part cannot do without.
-NEEDS = {"trials": "imodals", "checks": "mirocals"}
+NEEDS = {"trials": "imodals", "schedules": "imodals", "checks": "mirocals"}
 
 
 def main() -> None:

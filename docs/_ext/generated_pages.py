@@ -125,6 +125,8 @@ def fits() -> dict:
         ],
         "structures": [s for s in structures if s[1]],
         "left_out": read_table(home / "leave-one-out.csv"),
+        "schedules": read_table(home / "schedules.csv"),
+        "daily": read_table(home / "daily.csv"),
         "coverage": read_table(home / "trials-coverage.csv"),
         "foretold": read_table(home / "trials-foretold.csv"),
         "sampler": synthetic_trials(),

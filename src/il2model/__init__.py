@@ -28,6 +28,7 @@ _HOMES = {
     "SolverOptions": "solver.problem",
     "Status": "solver.problem",
     "PowerStudy": "planning.result",
+    "ScheduleComparison": "planning.schedules",
     "Search": "planning.result",
     "StudyResult": "sensitivity.results",
     "Trial": "trials.trial",
@@ -39,6 +40,7 @@ _HOMES = {
     "calibrate": "calibration.fit",
     "check_trial": "calibration.predicted",
     "compare_fits": "uncertainty.comparison",
+    "compare_schedules": "planning.schedules",
     "load_parameters": "parameters",
     "load_targets": "calibration.targets",
     "optimize": "planning.optimize",
@@ -71,6 +73,8 @@ if TYPE_CHECKING:
     from .planning.power import power_study as power_study
     from .planning.result import PowerStudy as PowerStudy
     from .planning.result import Search as Search
+    from .planning.schedules import ScheduleComparison as ScheduleComparison
+    from .planning.schedules import compare_schedules as compare_schedules
     from .population.cohort import Cohort as Cohort
     from .sensitivity.results import StudyResult as StudyResult
     from .sensitivity.run import run_study as run_study

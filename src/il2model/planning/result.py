@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import sums
+from ..endpoints.registry import CONTRASTS
 from ..errors import InputError, intact
 from ..manifest import Manifest
 from ..plain import plain, restored
@@ -17,6 +18,7 @@ from ..store import BlockStore
 from ..trials.design import TrialDesign
 from ..values import same_fields
 from .panel import of_a_draw
+from .schedules import schedule_evidence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +177,22 @@ class Search(Planned):
             f"Under {int(bad.sum())} of {len(bad)} regimens patients could not be run, at most "
             f"{int(self.table['left_out'].max())} of {self.patients}; they count in neither arm."
         )
-        return (left_out,) * bool(bad.any()) + self._notes_of_draws() + self._notes_of_distance() + super().notes
+        return (
+            (left_out,) * bool(bad.any())
+            + self._notes_of_draws()
+            + self._notes_of_distance()
+            + self._read_out()
+            + super().notes
+        )
+
+    def _read_out(self) -> tuple[str, ...]:
+        """Say by what schedules are judged, and what a trial of schedules found by another read-out."""
+        base, end = CONTRASTS[self.objective].base, self.manifest["search"]["until"]
+        judged = (
+            f"Schedules are judged by {base.observable} at day {end:g}, which follows all days before it alike; "
+            "another order may hold for Treg three days after a course (compare_schedules)."
+        )
+        return judged, schedule_evidence()
 
     def _notes_of_distance(self) -> tuple[str, ...]:
         """Say how far from the studied courses the search went."""

@@ -17,6 +17,7 @@ import il2model as il2
 from il2model.errors import InputError
 from il2model.planning import panel
 from il2model.planning.result import PowerStudy, Search
+from il2model.planning.schedules import schedule_evidence
 from il2model.trials import recipe
 
 POWER = dict(cuts=(None, (750.0, 3700.0)), sizes=(20, 40), replicates=5, draws=2, pool=16, seed=1)
@@ -86,6 +87,13 @@ def test_a_result_does_not_depend_on_workers_or_executor(verb):
 
 #: What is said of draws of the fit.
 WHOSE = "Draws describe patients of IMODALS."
+#: By what schedules are judged, and what a trial of schedules found.
+JUDGED = (
+    "Schedules are judged by survival at day 140, which follows all days before it alike; another order may hold for "
+    "Treg three days after a course (compare_schedules).",
+    schedule_evidence(),
+)
+
 SCRIPT = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
@@ -128,7 +136,7 @@ def test_results_are_values(verb):
         assert twin == result
     assert result != replace(result, table=result.table.iloc[:-1]) and result != "result"
     assert "\n" not in repr(result) and repr(result).startswith(type(result).__name__)
-    assert "<table" in result._repr_html_() and result.notes == ((far(),) if verb == "optimize" else (WHOSE,))
+    assert "<table" in result._repr_html_() and result.notes == ((far(), *JUDGED) if verb == "optimize" else (WHOSE,))
 
 
 def test_who_is_left_out_and_uncalibrated_parameters_are_said():
@@ -139,8 +147,8 @@ def test_who_is_left_out_and_uncalibrated_parameters_are_said():
     assert all(note in study.plot().get_suptitle() and note in study._repr_html_() for note in notes)
     table = search().table.assign(left_out=[2.0] + [0.0] * (len(search().table) - 1))
     some = replace(search(), table=table)
-    note, distance = some.notes
-    assert distance == far()
+    note, distance, *judged = some.notes
+    assert distance == far() and tuple(judged) == JUDGED
     assert note.startswith("Under 1 of ") and "at most 2 of 4; they count in neither arm." in note
     assert "up to 2 of 4 patients left out" in repr(some)
     assert note in some.plot().axes[0].get_title(loc="left")
