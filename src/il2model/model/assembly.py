@@ -136,6 +136,7 @@ def assemble(pages: Iterable[Submodel], name: str = "il2model") -> Model:
         routes={r.id: r for page in pages for r in page.routes},
         resettable=frozenset(s for page in pages for s in page.resettable),
         past={},
+        holds=any(page.holds for page in pages),
     )
     _check_symbols(model)
     _check_starts(untreated)

@@ -15,7 +15,7 @@ from .language import Submodel, ref
 
 def build() -> Submodel:
     """Return the page of inflammation."""
-    m = Submodel("inflammation", "Inflammation and CCL2")
+    m = Submodel("inflammation", "Inflammation and CCL2", holds=True)
     p, s = m.parameter, m.state
 
     M1 = s("microglia_inflammatory", "1", "pro-inflammatory microglia relative to untreated", "M_1", scale=1)

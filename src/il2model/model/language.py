@@ -101,6 +101,8 @@ class Submodel:
     input_defaults: dict[str, float] = field(default_factory=dict)
     resettable: set[str] = field(default_factory=set)
     pasts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Whether the untreated state must hold: parameters at which a small push grows are refused.
+    holds: bool = False
 
     def _declare(self, id: str, kind: Kind, unit: str, name: str, latex: str) -> sp.Symbol:
         words = id.replace("_", r"\_")

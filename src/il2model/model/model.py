@@ -36,6 +36,7 @@ class Model:
     routes: Mapping[str, Route]
     resettable: frozenset[str]
     past: Mapping[str, tuple[str, ...]]  # rate: the times before day 0 that it was at work
+    holds: bool  # parameters at which a small push from the untreated state grows are refused
 
     @property
     def steady(self) -> frozenset[str]:

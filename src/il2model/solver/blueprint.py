@@ -85,6 +85,7 @@ class Blueprint:
     limits: tuple[LimitInfo, ...]
     routes: Mapping[str, RouteInfo]
     past: Mapping[str, tuple[str, ...]]
+    holds: bool
     fixed: tuple[str, ...]
     layouts: Mapping[str, Mapping[str, Any]]
     counts: Mapping[str, int]
@@ -219,6 +220,7 @@ def _encode(model: Model, key: str) -> tuple[dict[str, Any], dict[str, str]]:
             r.id: [r.id, r.state, r.bolus, r.input, r.bioavailability, r.lag, r.name] for r in model.routes.values()
         },
         "past": model.past,
+        "holds": model.holds,
         "fixed": program.fixed,
         "layouts": layouts,
         "counts": counts,
@@ -247,6 +249,7 @@ def _decode(data: Mapping[str, Any]) -> Blueprint:
         limits=tuple(LimitInfo(*row) for row in data["limits"]),
         routes=MappingProxyType({k: RouteInfo(*row) for k, row in data["routes"].items()}),
         past=MappingProxyType({k: tuple(v) for k, v in data["past"].items()}),
+        holds=data["holds"],
         fixed=tuple(data["fixed"]),
         layouts=data["layouts"],
         counts=data["counts"],

@@ -58,7 +58,7 @@ class Kernel:
 
     def __reduce__(self) -> tuple[Callable[..., Kernel], tuple[object, ...]]:
         key = self.blueprint.key
-        if key == builtin_key():
+        if key == _builtin_key():
             return builtin_kernel, ()
         return _kernel_from, (key, self.blueprint.texts())
 
@@ -241,8 +241,7 @@ def _make_builtin() -> Model:
     return builtin()
 
 
-def builtin_key() -> str:
-    """Return the key of the built-in model."""
+def _builtin_key() -> str:
     return f"il2model-{cache.source_hash('model', 'codegen', 'solver')}"
 
 
@@ -263,7 +262,7 @@ def _load_builtin() -> Kernel:
         with contextlib.suppress(Exception):
             driver.append(fast.DriverText(single=False))
 
-    blueprint = load_blueprint(builtin_key(), _make_builtin, before)
+    blueprint = load_blueprint(_builtin_key(), _make_builtin, before)
     return Kernel(blueprint, _driver=driver[0] if driver else None, _told=bool(driver))
 
 
@@ -271,17 +270,8 @@ def kernel_of(model: Model) -> Kernel:
     """Return the kernel of any assembled model."""
     # what a blueprint holds besides the equations
     limits = [(i, [(x.room, x.follows) for x in limits]) for i, limits in model.limits.items()]
-    rest = repr(
-        (
-            model.scales,
-            model.input_defaults,
-            model.routes,
-            model.untreated,
-            limits,
-            model.past,
-            sorted(model.resettable),
-        )
-    )
+    how = (model.scales, model.input_defaults, model.routes, model.untreated, model.past, model.holds)
+    rest = repr((*how, limits, sorted(model.resettable)))
     key = f"{model.name}-{cache.text_hash(model.fingerprint(), rest, cache.source_hash('codegen', 'solver'))}"
     with _LOCK:
         if key not in _OTHERS:

@@ -20,7 +20,7 @@ from ..parameters import load_parameters
 from ..units import factor
 from . import machine
 from .blueprint import Blueprint
-from .kernel import Kernel, builtin_key
+from .kernel import Kernel
 from .problem import Floats
 
 #: Size of a block, and its entries: which, in what row and column.
@@ -125,8 +125,8 @@ def largest_eigenvalue(kernel: Kernel, parameters: Floats, constants: Floats | N
 
 
 def unstable(kernel: Kernel, parameters: Floats, constants: Floats) -> dict[int, str]:
-    """Return the sentence for every subject whose untreated state does not hold, where the model says that it does."""
-    if kernel.blueprint.key != builtin_key():
+    """Return the sentence for every subject whose untreated state does not hold, where a page asks for it."""
+    if not kernel.blueprint.holds:
         return {}
     values = largest_eigenvalue(kernel, parameters, constants)
     return {

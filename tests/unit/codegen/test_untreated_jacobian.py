@@ -9,9 +9,9 @@ from il2model.model.assembly import assemble, builtin
 from il2model.model.language import TIME, Submodel
 
 
-def loops():
+def loops(holds=False):
     """Two that feed each other, one that they drive, one that adds up, one that moves without drug."""
-    m = Submodel("loops", "Loops")
+    m = Submodel("loops", "Loops", holds=holds)
     gain, rate = m.parameter("gain", "1", "gain"), m.parameter("rate", "1/day", "rate")
     a, b, driven, total, moving = (m.state(id, "1", id, scale=1) for id in ("a", "b", "driven", "total", "moving"))
     m.equation(a, rate * (gain * (b - 1) + 1 - a), baseline=1)

@@ -101,13 +101,13 @@ def test_the_untreated_loop_gain_is_refused_above_one(parameters):
             signal_threshold=10, signal_hill=1.0, treg_division_max=2.0, tachyphylaxis_strength=0.0))  # fmt: skip
 
 
-def test_a_runaway_is_refused_with_its_state(parameters):
+def test_a_runaway_is_refused_with_its_state():
     import il2model as il2
 
-    wild = parameters.replace(
-        signal_threshold=10, signal_hill=1.0, treg_division_max=0.15, tconv_division_max=0.3, tconv_cd122=400,
-        tconv_cd25=820, tconv_loss_rate=0.03,
-    )  # fmt: skip
-    plan = il2.Regimen.cyclic("3 MIU", 28, 28, 24)
-    with pytest.raises(il2.SimulationError, match="grew without bound"):
-        il2.simulate(plan, until=672, save=[672], parameters=wild)
+    m = Submodel("pool", "A pool")
+    rate = m.parameter("rate", "1/day", "rate of growth")
+    pool = m.state("pool", "1", "what grows", scale=1)
+    m.equation(pool, rate * pool, baseline=1, untreated=None)
+    m.observe("pool", "1", pool, "what grows")
+    with pytest.raises(il2.SimulationError, match="pool grew without bound"):
+        il2.simulate(model=assemble([m], "growing"), parameters={"rate": 10.0}, until=600, save=[600])

@@ -113,3 +113,11 @@ def test_a_model_in_which_everything_moves_has_nothing_to_hold():
     rate, x = m.parameter("rate", "1/day", "rate"), m.state("x", "1", "x", scale=1)
     m.equation(x, -rate * x, baseline=1, untreated=x * sp.exp(-rate * TIME))
     assert largest_eigenvalue(kernel_of(assemble([m], "emptying")), np.array([[0.5]]))[0] == -np.inf
+
+
+def test_a_page_asks_that_the_untreated_state_holds():
+    given = {"gain": 4.0, "rate": 2.0}
+    assert il2.simulate(model=loops(), parameters=given, until=1).status[0] == 0
+    with pytest.raises(il2.SimulationError, match=r"does not hold: its largest eigenvalue is \+2 per day"):
+        il2.simulate(model=loops(holds=True), parameters=given, until=1)
+    assert il2.simulate(model=loops(holds=True), parameters=given | {"gain": 0.9}, until=1).status[0] == 0
