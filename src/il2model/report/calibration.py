@@ -32,7 +32,10 @@ _WORDS = {
 }
 #: Tables that a page hands on.
 _TABLES = ("parameters.csv", "targets.csv", "covariance.csv")
-_WHOLE = ("leave-one-out.csv", "foretold.csv", "influence.csv", "structures-imodals.csv", "structures-mirocals.csv")
+_WHOLE = (
+    *("leave-one-out.csv", "foretold.csv", "influence.csv", "structures-imodals.csv", "structures-mirocals.csv"),
+    *("trials-out.csv", "trials-foretold.csv", "trials-coverage.csv", "schedules.csv", "daily.csv"),
+)
 
 
 def write_report(folder: Path | Sequence[Path], page: Path, say: Callable[[str], None] = lambda text: None) -> Path:
@@ -133,6 +136,7 @@ def _stage(fit: Fit, other: Fit | None) -> Row:
         "id": fit.stage,
         "title": f"{_WORDS[fit.stage]}: {trials}",
         "sentence": fit.sentence(),
+        "averaged": [{"name": name, **of} for name, of in fit.posterior.structures.items()],
         "fitted": fit.fitted,
         "coordinates": len(fit.posterior.coordinates),
         "targets": rows,

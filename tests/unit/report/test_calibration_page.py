@@ -3,8 +3,10 @@
 import base64
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from il2model import sums
@@ -12,6 +14,7 @@ from il2model.cli.main import main
 from il2model.errors import InputError
 from il2model.report import calibration
 from il2model.report.calibration import read_table, short, write_report
+from il2model.uncertainty.posterior import Posterior
 
 RESULTS = Path(__file__).parents[3] / "calibration" / "results"
 
@@ -121,3 +124,16 @@ def test_the_command_takes_two_fits_and_no_mixture(folder, read, tmp_path, capsy
     (study / "study.json").write_text("{}")
     assert main(["report", str(folder), str(study), "-o", str(tmp_path / "none.html")]) == 2
     assert "cannot share a page" in capsys.readouterr().err
+
+
+def test_an_average_says_its_structures_and_their_weights(folder, read):
+    fit = Posterior.load("pk", folder)
+    told = {"meaning": "of a kind", "weight_without_floor": 0.7, "prior_weight": 0.5, "evidence": -12.34, "error": 0.05}
+    unknown = told | {"weight": 0.0, "prior_weight": 0.0, "evidence": float("nan"), "error": float("nan")}
+    several = {"slow_brake": told | {"weight": 0.75}, "crowding": told | {"weight": 0.25}, "lost": unknown}
+    names = np.where(np.arange(len(fit)) % 4, "slow_brake", "crowding").reshape(fit.log_posterior.shape)
+    replace(fit, structure=names, structures=several).save(folder / "pk" / "posterior.nc")
+    page = read(write_report(folder, folder / "r.html"))
+    assert "an average over 3 structures of the model, each by its weight: slow brake 75 %, crowding 25 %" in page.text
+    assert "slow brake of a kind -12.34 0.05 0.500 0.750 0.700" in page.text
+    assert "lost of a kind – 0.000 0.000" in " ".join(page.text.split())
