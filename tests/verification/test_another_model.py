@@ -12,6 +12,7 @@ from il2model.errors import InputError, UnitError, UnknownNameError
 from il2model.model.assembly import assemble
 from il2model.model.language import Route, Submodel
 from il2model.solver.problem import SolverOptions
+from tests.helpers.elimination import elimination
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "examples"))
 from fallon import VALUES, fallon, limit
@@ -119,3 +120,12 @@ def test_a_foreign_model_with_routes_gives_the_closed_form():
         il2.simulate(plan, until=8)
     with pytest.raises(InputError, match="have no number in records"):
         plan.to_records()
+
+
+def test_a_model_may_call_its_numbers_as_the_generated_text_calls_its_own():
+    options, (a, b) = SolverOptions(rtol=1e-9), (elimination("V", "k", "X"), elimination("power", "exp", "log"))
+    for engine in ("fast", "plain", "scipy"):
+        expected = run(a, {"V": 1.7, "k": 0.4}, options=options, engine=engine)
+        found = run(b, {"power": 1.7, "exp": 0.4}, options=options, engine=engine)
+        np.testing.assert_array_equal(found["log"], expected["X"])
+        np.testing.assert_array_equal(found["shown"], expected["shown"])

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: How a bound is written, by form.
+BOUNDS: Mapping[str, str] = {"at least": "≥ ", "at most": "≤ "}
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prediction:
     """Predictions of published numbers by the draws of a fit.

@@ -7,7 +7,7 @@ import math
 from functools import partial
 from pathlib import Path
 
-from ..calibration.predicted import Prediction, check_trial
+from ..calibration.predicted import BOUNDS, Prediction, check_trial
 from .output import Listing, check_figure, check_page_name, write_figure, write_file
 from .verb import verb
 
@@ -74,7 +74,6 @@ def as_text(found: Prediction, trial: str) -> str:
         other = f"{row['predictive_q025']:.3g} to {row['predictive_q975']:.3g}"
         place = "" if math.isnan(row["percentile"]) else f"{100 * row['percentile']:.1f}"
         mark = "" if row["inside"] else "  OUTSIDE"
-        lines.append(
-            f"{row['id']:24s}{row['published']:>11.3g}{model:>30s}{other:>25s}{place:>12s}  {row['axis']}{mark}"
-        )
+        published = f"{BOUNDS.get(row['form'], '')}{row['published']:.3g}"
+        lines.append(f"{row['id']:24s}{published:>11s}{model:>30s}{other:>25s}{place:>12s}  {row['axis']}{mark}")
     return "\n".join([*lines, *found.notes])

@@ -7,6 +7,7 @@ compilation; `constants`, `baseline`, `untreated`, `margins`, `limits` and
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,18 @@ from ..model.language import TIME
 if TYPE_CHECKING:
     from ..model.limits import Limit
     from ..model.model import Model
+
+
+#: Names that the text itself needs: its functions, and the arrays that it reads and writes.
+_TAKEN = frozenset(
+    {*keyword.kwlist, "np", "exp", "log", "power", "y", "u", "f", "p", "c", "dy", "J", "results", "states"}
+    | {"_columns", "_side", "_between"}
+)
+
+
+def _word(id: str) -> str:
+    """Return what a symbol is called in the text: its id, unless the text needs that name."""
+    return f"{id}_of_the_model" if id in _TAKEN else id
 
 
 class power(sp.Function):  # noqa: N801 - printed as it is written
@@ -38,6 +51,9 @@ class _Printer(PythonCodePrinter):
 
     def __init__(self) -> None:
         super().__init__({"fully_qualified_modules": False, "user_functions": {"power": "power"}})
+
+    def _print_Symbol(self, expr: Any) -> str:
+        return _word(expr.name)
 
     def _print_Integer(self, expr: Any) -> str:
         return f"{int(expr)}.0"
@@ -65,7 +81,7 @@ def _powers(expr: sp.Expr) -> sp.Expr:
 
 
 def _unpack(array: str, names: Iterable[str], used: set[str], column: str = "") -> list[str]:
-    return [f"    {name} = {array}[{column}{i}]" for i, name in enumerate(names) if name in used]
+    return [f"    {_word(name)} = {array}[{column}{i}]" for i, name in enumerate(names) if name in used]
 
 
 def _symbols(*tables: Iterable[sp.Expr]) -> set[str]:
@@ -161,7 +177,7 @@ def _show(expr: sp.Expr) -> str:
 
 
 def _assign(table: Mapping[str, sp.Expr], which: Iterable[str]) -> list[str]:
-    return [f"    {name} = {_show(table[name])}" for name in which]
+    return [f"    {_word(name)} = {_show(table[name])}" for name in which]
 
 
 def _fixed_columns(model: Model, used: set[str]) -> list[str]:
@@ -174,7 +190,12 @@ def _column_functions(model: Model) -> str:
     lines = _unpack("p", model.parameters, _symbols(model.constants.values()), "..., ")
     lines += _assign(model.constants, names)
     text = _vector_function(
-        "constants", "Closed form of the untreated state; p is (..., parameter).", "p", lines, list(names), first
+        "constants",
+        "Closed form of the untreated state; p is (..., parameter).",
+        "p",
+        lines,
+        [_word(name) for name in names],
+        first,
     )
     margins = [c.expression for c in model.constraints]
     limits = [limit for some in model.limits.values() for limit in some]
@@ -233,7 +254,7 @@ def _scalar_functions(model: Model, fixed: tuple[str, ...]) -> str:
     derived = {n: _powers(model.derived[n]) for n in needed}
     used = _symbols(equations.values(), derived.values())
     start = _unpack("y", model.states, used) + _unpack("u", model.inputs, used) + _unpack("f", fixed, used)
-    start += [f"    {n} = {show(e)}" for n, e in derived.items()]
+    start += [f"    {_word(n)} = {show(e)}" for n, e in derived.items()]
     lines = ["def rhs(y, u, f, dy):", '    """Right-hand side: writes dy."""', *start]
     lines += [f"    dy[{i}] = {show(e)}" for i, e in enumerate(equations.values())]
 

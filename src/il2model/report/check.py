@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from ..calibration.predicted import Prediction
+from ..calibration.predicted import BOUNDS, Prediction
 from .calibration import short
 from .embed import embedded
 
-_HEADS = ("number", "unit", "published", "model (95 %)", "another trial, 95 %", "percentile", "inside")
+_HEADS = ("number", "published", "model (95 %)", "another trial, 95 %", "percentile", "inside")
 
 
 def check_page(found: Prediction, name: str) -> str:
@@ -24,7 +24,7 @@ def check_page(found: Prediction, name: str) -> str:
 <style>body{{font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}}
 h1,p,li{{overflow-wrap:anywhere}}div{{overflow-x:auto}}table{{border-collapse:collapse;font-size:13px}}
 td,th{{padding:.3rem .6rem;text-align:right;border-bottom:1px solid #ddd;white-space:nowrap}}
-td:nth-child(-n+2),th:nth-child(-n+2){{text-align:left}}td:first-child{{white-space:normal;min-width:11rem}}
+td:first-child,th:first-child{{text-align:left}}td:first-child{{white-space:normal;min-width:11rem}}
 code{{font-size:.85em;color:#555}}img{{width:100%;max-width:38rem;height:auto;margin-top:1rem}}
 @media(max-width:40rem){{table{{font-size:12px}}td,th{{padding:.25rem .35rem}}}}</style></head><body>
 <h1>{escape(name)}: published and predicted</h1>
@@ -42,9 +42,9 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     place = ", ".join(escape(str(x)) for x in (row["arm"], day) if x)
     percentile = "" if math.isnan(row["percentile"]) else f"{100 * row['percentile']:.1f}"
     return [
-        f"<td>{escape(row['meaning'])}{f' ({place})' if place else ''}<br><code>{escape(row['id'])}</code></td>",
-        f"<td>{escape(row['axis'])}</td>",
-        f"<td>{short(row['published'])}</td>",
+        f"<td>{escape(row['meaning'])}{f' ({place})' if place else ''}<br><code>{escape(row['id'])}</code>"
+        f"{', ' if row['axis'] else ''}{escape(row['axis'])}</td>",
+        f"<td>{BOUNDS.get(row['form'], '')}{short(row['published'])}</td>",
         f"<td>{short(row['median'])} ({short(row['q025'])} to {short(row['q975'])})</td>",
         f"<td>{short(row['predictive_q025'])} to {short(row['predictive_q975'])}</td>",
         f"<td>{percentile}</td>",
