@@ -10,6 +10,7 @@ import numpy as np
 from ..dosing.regimen import Regimen
 from ..simulation.run import solve
 from ..solver.problem import Floats, SolverOptions
+from ..solver.stability import refused
 from ..streams import stream
 from ..trials.design import TrialDesign
 from ..uncertainty.posterior import Posterior
@@ -132,14 +133,12 @@ def check_fit(
     posterior = Posterior.load("mirocals", folder)
     every = posterior.table(np.arange(len(posterior)))
     rows = simulator.rows(every)
-    kernel = simulator.kernel
-    refused = len(kernel.refusals(rows, kernel.constants(rows)))
     markers = ccl2_and_treg(simulator, every)
     ccl2, treg = markers["plasma_ccl2"], markers["treg_tissue"]
     more = (ccl2[:, 1] <= ccl2[:, 0] * (1 + 1e-9)) | ~np.isfinite(ccl2[:, 1])
     found: dict[str, object] = {
         "draws": len(posterior),
-        "refused": refused,
+        "refused": len(refused(simulator.kernel, rows)),
         "failed": int((~np.isfinite(ccl2)).any(axis=(1, 2)).sum()),
         "untreated_residual_max": float(np.nanmax(untreated_residual(simulator, every))),
         "ccl2_above_baseline": int((ccl2 > CCL2_SLACK).any(axis=(1, 2)).sum()),

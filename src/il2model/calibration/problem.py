@@ -23,6 +23,7 @@ from ..parameters import ParameterSet, load_parameters
 from ..parameters.distribution import distribution
 from ..solver.kernel import builtin_kernel
 from ..solver.problem import Floats
+from ..solver.stability import refused
 from ..store import digest
 from ..streams import fixed_seed
 from ..uncertainty.coordinates import Coordinates
@@ -260,8 +261,7 @@ class Problem:
 
         u = sobol_points(512, len(self.coordinates), fixed_seed("refused_share"))
         rows = self.simulator.rows(self.table(ndtri(np.clip(u, 1e-12, 1 - 1e-12))))
-        kernel = self.simulator.kernel
-        return len(kernel.refusals(rows, kernel.constants(rows))) / len(rows)
+        return len(refused(self.simulator.kernel, rows)) / len(rows)
 
 
 def design_hash(problem: Problem) -> str:

@@ -12,7 +12,7 @@ from ..dosing.regimen import Regimen
 from ..errors import InputError, unknown_name
 from ..solver.kernel import Kernel
 from ..solver.problem import SET_INPUT, Floats, Ints, Problem
-from ..solver.stability import unstable
+from ..solver.stability import refused
 from .schedule import Schedule, build_schedule, join
 
 
@@ -71,7 +71,7 @@ class Batch:
             rows=rows,
             constants=constants,
             start=kernel.baseline(rows, constants),
-            refused=({} if holds else unstable(kernel, rows, constants)) | kernel.refusals(rows, constants),
+            refused=kernel.refusals(rows, constants) if holds else refused(kernel, rows, constants),
             schedules=schedules,
             schedule=schedule,
             until=float(until),

@@ -136,6 +136,12 @@ def unstable(kernel: Kernel, parameters: Floats, constants: Floats) -> dict[int,
     }
 
 
+def refused(kernel: Kernel, parameters: Floats, constants: Floats | None = None) -> dict[int, str]:
+    """Return the sentence for every subject whose untreated state does not exist, or does not hold."""
+    constants = kernel.constants(parameters) if constants is None else constants
+    return unstable(kernel, parameters, constants) | kernel.refusals(parameters, constants)
+
+
 def _furthest(kernel: Kernel, row: Floats) -> str:
     """Name the parameter that has gone the largest part of the way from its typical value to its bound."""
     typical, gone = load_parameters(), dict[str, float]()
