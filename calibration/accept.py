@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from il2model.calibration.problem import PARAMETERS
+from il2model.calibration.structures import AVERAGED, BY_STAGE
 from il2model.parameters import load_parameters
 from il2model.parameters.writer import write_calibrated
 
@@ -36,6 +37,9 @@ def main(folder: Path) -> None:
         fits |= dict.fromkeys(ids, stage)
     point = json.loads((folder / "mirocals" / "estimate.json").read_text())["point"]
     records = load_parameters("prior").records
+    # settings of the structure that the point is of, where they are not those of the records
+    settings = {i: s for s in AVERAGED for some in BY_STAGE[s] for i in (*some.fix, *some.free)}
+    fits |= {i: s for i, s in settings.items() if i not in fits and i in point and point[i] != records[i].value}
     write_calibrated(
         HERE.parent / "parameters", {i: point[i] for i in fits if i in records}, {i: f for i, f in fits.items()}
     )

@@ -73,7 +73,9 @@ class Request:
         some = draw(self.values, draws, seed, kernel=self.kernel, study=study)
         rows = some.rows(self.kernel)
         found = self._at_once(rows) if len(rows) == 1 else self._in_blocks(rows)
-        return self._solution(found, "draws", {"draws": draws, "seed": seed} | told_of_draws(self.values, study))
+        return self._solution(
+            found, "draws", {"draws": draws, "seed": seed} | told_of_draws(self.values, study) | some.shares
+        )
 
     def _at_once(self, row: Floats) -> Courses:
         """Run one row of parameters in model units, (1, parameter)."""

@@ -51,6 +51,13 @@ class Draws:
     def __len__(self) -> int:
         return len(next(iter(self.table.values())))
 
+    @property
+    def shares(self) -> dict[str, object]:
+        """What a manifest says of the structures of the draws: how many are of each, if there are several."""
+        names, counts = np.unique(self.structure, return_counts=True)
+        several = {str(n): int(c) for n, c in zip(names, counts, strict=True) if n}
+        return {"structures": several} if several else {}
+
     def rows(self, kernel: Kernel) -> Floats:
         """Return (draw, parameter) in model units."""
         return Coordinates(kernel, self.values, (), {}).rows(self.table, len(self))
