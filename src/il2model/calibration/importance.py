@@ -177,7 +177,8 @@ def _planned(rounds: Sequence[_Round], options: ImportanceOptions) -> _Plan:
         if few or (wanted > _WORTHWHILE * options.largest and failed < _PATIENCE):
             draws = 2 * options.draws
         else:
-            draws = min(max(draws, math.ceil(wanted / options.block) * options.block), options.largest)
+            before = max((len(r.drawn.z) for r in rounds if r.temper >= 1), default=draws)  # too few, or it had passed
+            draws = min(max(before, math.ceil(wanted / options.block) * options.block), options.largest)
     return _Plan(law, temper, draws)
 
 

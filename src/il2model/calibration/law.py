@@ -20,6 +20,10 @@ FREEDOMS = (5.0, 10.0, 20.0)
 #: Share of the prior in a fitted law.
 DEFENCE = 0.1
 _ITERATIONS, _RIDGE = 30, 1e-6
+#: A draw with less weight than one of so many stands in a fit with a chance of its weight times this.
+_LIGHT = 10000
+#: A mixture may be no better than a smaller one so many times before the search ends.
+_MISSES = 2
 #: By how much another component, or lighter tails, have to make a draw worth more.
 _GAIN = 0.03
 
@@ -112,8 +116,9 @@ def fit_law(z: Floats, weight: Floats, components: int, rng: np.random.Generator
     freedom : float
         Degrees of freedom.
     """
-    used = weight > 1e-7 / len(weight)
-    z, weight = z[used], weight[used] / weight[used].sum()
+    used = rng.random(len(weight)) < weight * _LIGHT  # of light draws few stand for all
+    z, weight = z[used], np.maximum(weight[used], 1 / _LIGHT)
+    weight /= weight.sum()
     d, effective = z.shape[1], 1 / (weight**2).sum()
     mean = weight @ z
     whole = _scatter(z - mean, weight) + _RIDGE * np.eye(d)
@@ -176,8 +181,10 @@ def best_law(
     for freedom in FREEDOMS:
         if not better(1, freedom):
             break
+    missed = 0
     for k in range(2, components + 1):
-        if not better(k, chosen[1]):
+        missed += not better(k, chosen[1])
+        if missed == _MISSES:
             break
     return fit_law(z, weight, chosen[0], rng, chosen[1]), worth, of_each
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .target import share_error
 from .targets import Joint, Target, Targets
 
 Floats = NDArray[np.float64]
@@ -88,8 +89,7 @@ def _draw_classes(t: Target, value: Floats, rng: np.random.Generator) -> Target:
 
 def _scaled_classes(t: Target, predicted: Floats) -> dict[str, Floats]:
     n = sum(t.counts)
-    shares = [count / n for count in t.counts[:-1]]
-    return {f" {k + 1}": predicted[:, k] / np.sqrt(p * (1 - p) / n) for k, p in enumerate(shares)}
+    return {f" {k + 1}": predicted[:, k] / share_error(count, n) for k, count in enumerate(t.counts[:-1])}
 
 
 def _counts(p: Floats, counts: NDArray[np.int64]) -> Floats:
@@ -128,7 +128,7 @@ LAWS: Mapping[str, Law] = {
     "binomial": Law(
         log_density=_of_share,
         draw=_draw_share,
-        scaled=lambda t, x: {"": x / np.sqrt(t.estimate * (1 - t.estimate) / t.counts[1])},
+        scaled=lambda t, x: {"": x / share_error(*t.counts)},
     ),
     "multinomial": Law(
         log_density=lambda t, x: _counts(x, np.array(t.counts)),

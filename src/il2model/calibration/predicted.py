@@ -22,7 +22,7 @@ from ..uncertainty.posterior import Posterior
 from ..units import to_whole
 from .likelihood import LAWS
 from .problem import Problem
-from .target import Target
+from .target import Target, share_error
 from .targets import Source, load_targets
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _rows(t: Target, model: Floats, replicated: Floats) -> list[dict[str, Any]]:
     if t.form == "multinomial":
         whole = sum(t.counts)
         parts = [
-            (f"{t.id} {k + 1}", c / whole, np.sqrt(c / whole * (1 - c / whole) / whole), model[:, k], replicated[:, k])
+            (f"{t.id} {k + 1}", c / whole, share_error(c, whole), model[:, k], replicated[:, k])
             for k, c in enumerate(t.counts)
         ]
     else:
@@ -207,6 +207,8 @@ def _row(t: Target, id: str, value: float, se: float, model: Floats, replicated:
     natural = np.exp if t.log else np.asarray
     half = 1.96 * se if se > 0 else np.nan
     ends = (value * np.exp(-half), value * np.exp(half)) if t.form == "lognormal" else (value - half, value + half)
+    if t.counts:
+        ends = max(ends[0], 0.0), min(ends[1], 1.0)
     low, middle, high = np.nanquantile(model, (0.025, 0.5, 0.975))
     least, most = np.nanquantile(replicated, (0.025, 0.975))
     x = replicated[np.isfinite(replicated)]

@@ -23,6 +23,17 @@ WEIGHTS: Mapping[str, float] = {"read": 1.0, "derived": 1.0, "recalled": 1.5, "a
 JOINT = "joint"
 
 
+def share_error(events: int, n: int) -> float:
+    """Return the standard error of a share.
+
+    Where none or all of n have the event it is that of two more events among four more patients (Agresti and Coull
+    1998): a share that is known exactly would weigh more than any other number.
+    """
+    if not 0 < events < n:
+        events, n = events + 2, n + 4
+    return math.sqrt(events * (n - events) / n**3)
+
+
 @dataclass(frozen=True)
 class Nuisance:
     """A number of a study rather than of the model, with its prior."""

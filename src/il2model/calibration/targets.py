@@ -26,7 +26,7 @@ from ..trials.row import TargetRow, read_targets
 from ..trials.trial import Trial
 from .frames import tables_of
 from .study import EFFECTS, Study
-from .target import WEIGHTS, Joint, Nuisance, Target, Targets
+from .target import WEIGHTS, Joint, Nuisance, Target, Targets, share_error
 
 __all__ = ["WEIGHTS", "Joint", "Nuisance", "Source", "Target", "Targets", "load_targets"]
 
@@ -248,7 +248,7 @@ def _estimate(t: TargetRow) -> tuple[float, float]:
         return math.nan, math.nan
     if t.form == "binomial":
         events, n = t.counts
-        return events / n, math.sqrt(events * (n - events) / n**3)
+        return events / n, share_error(events, n)
     estimate = float(t.row["estimate"]) * t.scale
     if t.form in ("at least", "at most"):
         return estimate, 0.0

@@ -251,6 +251,8 @@ def forest_row(row: Row) -> ForestRow:
     se = row["se"] if isinstance(row["se"], float) and not math.isnan(row["se"]) else float("nan")
     value = row["published"]
     reach = (value - 1.96 * se, value + 1.96 * se)
+    if row["form"] == "binomial":
+        reach = (max(reach[0], 0.0), min(reach[1], 1.0))
     if row["form"] == "lognormal":
         reach = (value * math.exp(-1.96 * se), value * math.exp(1.96 * se))
     if row["form"] == "sd" and isinstance(row["n"], float):  # of a chi-square law, as it was fitted

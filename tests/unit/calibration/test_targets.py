@@ -1,6 +1,7 @@
 """Published numbers are data; a wrong row is refused with file and row."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -183,3 +184,53 @@ def test_every_form_has_a_law_and_a_bound_is_no_number_that_could_be_drawn():
         assert LAWS[form].scaled(bound, np.array([3.0])) == {}
         inside, outside = (3.0, 1.0) if form == "at least" else (1.0, 3.0)
         assert LAWS[form].log_density(bound, np.array([inside, outside])).tolist() == [0.0, -0.5 * (0.5 / 0.1) ** 2]
+
+
+def test_a_count_of_none_or_all_has_a_standard_error():
+    """By Agresti and Coull, of two more events among four more; every other share keeps the one of its law."""
+    from il2model.calibration.likelihood import LAWS
+    from il2model.calibration.target import share_error
+
+    assert share_error(49, 110) == pytest.approx(np.sqrt(49 / 110 * 61 / 110 / 110), rel=1e-14)
+    for events in (0, 20):
+        assert share_error(events, 20) == pytest.approx(np.sqrt(2 / 24 * 22 / 24 / 24), rel=1e-14)
+        t = replace(load_targets().targets["dead_placebo"], counts=(events, 20), estimate=events / 20)
+        scaled = LAWS["binomial"].scaled(t, np.array([0.1, 0.2]))[""]
+        assert np.diff(scaled)[0] == pytest.approx(0.1 / share_error(events, 20))
+    classes = replace(load_targets().targets["strata"], counts=(0, 5, 15))
+    found = LAWS["multinomial"].scaled(classes, np.array([[0.1, 0.3, 0.6]]))
+    assert np.isfinite(list(found.values())).all()
+    assert found[" 1"][0] == pytest.approx(0.1 / share_error(0, 20))
+
+
+OWN = """
+trial = "OWN"
+stage = "progression"
+[arms.placebo]
+regimen = "placebo"
+size = 40
+status = "assumed"
+[targets.own_dead]
+endpoint = "dead"
+arm = "placebo"
+day = 640
+count = [EVENTS, 40]
+unit = "1"
+status = "assumed"
+source = "assumption"
+use = "fit"
+"""
+
+
+@pytest.mark.parametrize("events", [0, 40])
+def test_a_trial_in_which_nobody_or_everybody_died_is_read_and_predicted(folder, events):
+    from il2model.calibration.predicted import check_trial
+
+    file = folder / "own.toml"
+    file.write_text(OWN.replace("EVENTS", str(events)))
+    t = load_targets(file).targets["own_dead"]
+    assert t.counts == (events, 40)
+    assert t.se == pytest.approx(np.sqrt(2 / 44 * 42 / 44 / 44))
+    row = check_trial(file, draws=50, seed=1).summary().loc["own_dead"]
+    assert 0 <= row["published_low"] < row["published_high"] <= 1
+    assert row["published"] == events / 40
