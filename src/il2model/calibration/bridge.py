@@ -29,6 +29,8 @@ from .weighted import Weighted
 #: Two ensembles of short chains.
 CHAINS = SamplerOptions(ensembles=2, walkers=40, burn=0, steps=24, thin=1)
 _ROUNDS, _CLOSE = 1000, 1e-10
+#: Variance that is added on every coordinate where too few draws are there for a covariance.
+_SPAN = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,8 @@ def bridged(
     with one_thread():
         points = drawn.z[drawn.equal(options.walkers * options.ensembles, seed)]
         mean, covariance = drawn.moments
+        if drawn.effective_draws < 2 * d:  # so few span no volume
+            covariance = covariance + _SPAN * np.eye(d)
         clouds = [Cloud(points[k :: options.ensembles], mean, covariance) for k in range(options.ensembles)]
         states: dict[int, State] = {k: b.arrays for k in range(len(clouds)) if (b := store.get(f"chain-{k}"))}
         missing = [k for k in range(len(clouds)) if k not in states]

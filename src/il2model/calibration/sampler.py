@@ -267,12 +267,12 @@ def _moves(start: Start) -> list[tuple[emcee.moves.Move, float]]:
 
         return emcee.moves.MHMove(propose)
 
-    moves = [
-        (emcee.moves.DEMove(), 0.3),
-        (emcee.moves.DESnookerMove(), 0.1),
-        (crank_nicolson(0.9, 0.15), 0.2),
-        (crank_nicolson(0.3, 1.0), 0.1),
-    ]
+    points = start.points if isinstance(start, Cloud) else start
+    apart = not isinstance(points, np.ndarray) or len(np.unique(points, axis=0)) == len(points)
+    moves: list[tuple[Move, float]] = [(emcee.moves.DEMove(), 0.3)]
+    if apart:  # it divides by the distance of two walkers
+        moves.append((emcee.moves.DESnookerMove(), 0.1))
+    moves += [(crank_nicolson(0.9, 0.15), 0.2), (crank_nicolson(0.3, 1.0), 0.1)]
     if isinstance(start, Optimum | Cloud):
         factor = np.asarray(1.2 * np.linalg.cholesky(start.covariance))
         moves += [(crank_nicolson(beta, 1.0, start.z, factor), 0.15) for beta in (0.3, 0.6)]

@@ -175,6 +175,14 @@ def test_a_bad_fit_is_refused_and_its_evidence_not_told(caplog):
         explore(Nothing, None, OPTIONS, HERE)
 
 
+def test_few_draws_that_stand_there_many_times_are_bridged_all_the_same():
+    drawn = explore(Gaussian, None, ImportanceOptions(rounds=2, seed=1), HERE)
+    assert drawn.effective_draws < 20
+    assert len(np.unique(drawn.equal(80, 3))) < 60, "walkers begin at the same place"
+    second = bridged(Gaussian, None, {}, drawn, 3, HERE)
+    assert np.isfinite(second.log) and second.error > 0
+
+
 def test_draws_do_not_depend_on_who_works_or_on_the_folder(tmp_path):
     one = explore(Bimodal, None, OPTIONS, RunOptions(workers=1))
     two = explore(Bimodal, tmp_path, OPTIONS, RunOptions(workers=2))
