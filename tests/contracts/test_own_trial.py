@@ -21,7 +21,7 @@ TINY = fit.Effort(
     Size(patients=64),
     {},
     False,
-    ImportanceOptions(first=192, draws=192, largest=192, effective=20, pareto_k=2, rounds=12),
+    ImportanceOptions(first=192, draws=192, largest=192, effective=20, pareto_k=2, rounds=4),
 )
 
 
@@ -63,7 +63,16 @@ def test_two_treg_numbers_and_one_of_ccl2_are_fitted_at_full_size_from_file_to_r
     """Outside the package: from the page's file to its report, accepted by the fit's own demands."""
     names = {}
     exec(cells()[0], names)
-    words = ["calibrate", "pk,imodals", "--targets", f"pk,{names['file']}", "-o", str(tmp_path / "fit")]
+    words = [
+        "calibrate",
+        "pk,imodals",
+        "--targets",
+        f"pk,{names['file']}",
+        "--structure",
+        "default",
+        "-o",
+        str(tmp_path / "fit"),
+    ]
     assert main(words) == 0
     for stage in ("pk", "imodals"):
         said = json.loads((tmp_path / "fit" / stage / "diagnostics.json").read_text())
