@@ -43,7 +43,7 @@ _BLOCK = 96
 #: A bank carries a trial with so many effective draws, and a Pareto k below this.
 _WORTH, _CARRIED = 2.0 * RANKED, 0.7
 #: How a trial is sampled. It has not converged after so many rounds: the truth lies where the prior hardly goes.
-_OPTIONS = ImportanceOptions(first=768, draws=768, largest=3072, effective=300, rounds=10)
+_OPTIONS = ImportanceOptions(first=768, draws=768, largest=3072, effective=300, rounds=6)
 #: Effective draws of the bank, at a power of the likelihood, that such a trial starts from.
 _NEAR = 100.0
 

@@ -37,12 +37,17 @@ class Density(TypedDict):
     other: NotRequired[Floats]
 
 
-def _panels(names: Sequence[str], columns: int, height: float) -> tuple[Drawing, list[Axes]]:
+def _panels(names: Sequence[str], columns: int, height: float, units: Sequence[str] = ()) -> tuple[Drawing, list[Axes]]:
+    """Return a panel per name; its unit stands below the name, and is never cut."""
     rows = -(-len(names) // columns)
     figure = Drawing(figsize=(WIDTH, height * rows + 0.55), layout="constrained")
     axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for ax, name in zip(axes, names, strict=False):
-        ax.set_title("\n".join(textwrap.wrap(legible(name, 66), 27)), fontsize=7)
+    for ax, name, unit in zip(axes, names, units or [""] * len(names), strict=False):
+        lines = textwrap.wrap(legible(name, 66), 27)
+        if unit not in ("", "1"):
+            short = len(lines[-1]) + len(unit) < 24
+            lines = [*lines[:-1], f"{lines[-1]} [{unit}]"] if short else [*lines, f"[{unit}]"]
+        ax.set_title("\n".join(lines), fontsize=7)
         ax.tick_params(labelsize=6.5)
     for ax in axes[len(names) :]:
         ax.set_visible(False)
@@ -51,8 +56,7 @@ def _panels(names: Sequence[str], columns: int, height: float) -> tuple[Drawing,
 
 def densities(rows: Sequence[Density], *, labels: tuple[str, str] = ("posterior", "")) -> Figure:
     """Draw prior (gray) and posterior of each number; the axis is marked at the 95 % interval of its prior."""
-    names = [f"{r['name']} [{r['unit']}]" if r["unit"] not in ("", "1") else r["name"] for r in rows]
-    figure, axes = _panels(names, 3, 1.3)
+    figure, axes = _panels([r["name"] for r in rows], 3, 1.3, [r["unit"] for r in rows])
     x, edges = np.linspace(-3.3, 3.3, 200), np.linspace(-3.3, 3.3, 34)
     for ax, row in zip(axes, rows, strict=False):
         ax.fill_between(x, np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi), color="#bbbbbb", linewidth=0, label="prior")

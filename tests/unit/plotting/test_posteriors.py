@@ -21,6 +21,13 @@ def test_a_density_stands_on_the_scale_of_its_prior():
     assert counts.argmax() == 26 and (counts > 0).sum() == 1
 
 
+def test_a_unit_stands_below_a_long_name_and_is_not_cut():
+    figure = densities([row("change of a share common to the three arms of a trial that has a long name")])
+    assert figure.axes[0].get_title().endswith(" … [pM]")
+    wide = densities([{**row("a name of twenty-four let"), "unit": "percentage points"}])
+    assert wide.axes[0].get_title().splitlines()[-1] == "[percentage points]"
+
+
 def test_pairs_and_the_map_are_named():
     x = RNG.standard_normal(20)
     ax, _ = pairs([("one", x, "two", -x, -1.0)]).axes
