@@ -233,3 +233,26 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
     again = explore(Bimodal, folder, OPTIONS, HERE)
     assert np.array_equal(whole.z, again.z)
     assert whole.evidence == again.evidence
+
+
+def test_an_interrupted_run_ends_soon_and_goes_on_to_the_same_bits(tmp_path):
+    """Ctrl-C in the middle of a round, in a process of its own with two workers."""
+    script, folder = tmp_path / "script.py", tmp_path / "run"
+    script.write_text(SCRIPT)
+    words = [sys.executable, str(script), os.path.dirname(__file__), str(folder)]
+    running = subprocess.Popen(words, start_new_session=True, stderr=subprocess.PIPE)
+    deadline = time.time() + 60
+    while not (folder / "round-01.npz").exists() and time.time() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.2)
+    begun = time.perf_counter()
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to all processes of the group
+    running.communicate(timeout=30)
+    assert time.perf_counter() - begun < 5, "the rest of the round is not waited for"
+    assert running.returncode != 0
+    whole = explore(Bimodal, None, OPTIONS, HERE)
+    stored = sorted(folder.glob("round-*.npz"))
+    assert 2 <= len(stored) < whole.rounds
+    again = explore(Bimodal, folder, OPTIONS, HERE)
+    assert np.array_equal(whole.z, again.z)
+    assert np.array_equal(whole.log_weight, again.log_weight)
