@@ -6,10 +6,10 @@ Needs all four stages of the full effort in the folder, converged.
 """
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
+from il2model import sums
 from il2model.calibration.problem import PARAMETERS
 from il2model.calibration.structures import AVERAGED, BY_STAGE
 from il2model.parameters import load_parameters
@@ -23,6 +23,7 @@ FILES = (
 WHOLE = (
     "structures-imodals.csv", "structures-mirocals.csv", "trials-out.csv", "trials-foretold.csv",
     "trials-coverage.csv", "schedules.csv", "daily.csv", "checks.json", "calibration_of_sampler.json",
+    "foretold.csv", "influence.csv", "leave-one-out.csv", "predictive.json",
 )  # fmt: skip
 
 
@@ -47,10 +48,10 @@ def main(folder: Path) -> None:
         target = HERE / "results" / stage
         target.mkdir(parents=True, exist_ok=True)
         for name in FILES:
-            shutil.copyfile(folder / stage / name, target / name)
+            sums.write(target / name, (folder / stage / name).read_bytes())
     for name in WHOLE:
         if (folder / name).exists():
-            shutil.copyfile(folder / name, HERE / "results" / name)
+            sums.write(HERE / "results" / name, (folder / name).read_bytes())
     print(f"accepted: {len(fits)} numbers")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import il2model as il2
+from il2model import sums
 from il2model.calibration.checks import CCL2_SLACK, ccl2_and_treg, untreated_residual
 from il2model.calibration.mixing import fitted_problem
 from il2model.calibration.mixture import design_of
@@ -176,3 +177,12 @@ def test_simulate_draws_from_the_posterior():
     rows = draw(slow, 8, 0).rows(builtin_kernel())
     column = builtin_kernel().blueprint.parameters.at("il2_clearance")
     assert np.allclose(rows[:, column], 200)
+
+
+@pytest.mark.parametrize("folder", [".", *STAGES])
+def test_every_file_of_the_fits_is_the_one_that_was_accepted(folder):
+    """`calibration/accept.py` copies them with their checksums."""
+    home = RESULTS / folder
+    here = {p.name for p in home.iterdir() if p.is_file()} - {sums.NAME}
+    assert here == set(sums.listed(home))
+    sums.check(home)

@@ -40,7 +40,8 @@ def read_table(path: Path) -> list[Row]:
         return []
     with path.open(encoding="utf8") as stream:
         return [
-            {k: v if k == "unit" else _number(original(v)) for k, v in row.items()} for row in csv.DictReader(stream)
+            {k: original(v) if k == "unit" else _number(original(v)) for k, v in row.items()}
+            for row in csv.DictReader(stream)
         ]
 
 

@@ -167,3 +167,13 @@ def test_known_parameters_are_recovered_from_simulated_summaries(stage):
     sd = np.sqrt(np.diag(best.covariance))
     inside = np.abs(best.z - truth)[p.steps :] < 3 * sd[p.steps :]
     assert inside.mean() > 0.9
+
+
+def test_a_cell_that_begins_like_a_formula_is_read_as_it_was(tmp_path):
+    from il2model.calibration.tables import write_table
+    from il2model.report.fits import read_table
+
+    rows = [{"id": "=a", "unit": "-", "source": "@b", "value": -1.5, "note": "'quoted'"}]
+    write_table(tmp_path / "t.csv", rows)
+    assert "'=a" in (tmp_path / "t.csv").read_text()
+    assert read_table(tmp_path / "t.csv") == rows
