@@ -109,8 +109,8 @@ TYPES: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     name: (words, test) for words, names, test in _TYPES for name in names.split()
 }
 _WORDS = ("trial", "title", "citation", "stage")
-_FEW = {"1", "percent", "day", "week", "month", "year", "pg/mL", "point", "h", "cell/uL", "IU/mL", "IU*h/mL", "1/point"}
-_FEW |= {"point/month", "percent/month"}
+_FEW = {"1", "percent", "day", "week", "month", "year", "pg/mL", "point", "h", "IU/mL", "IU*h/mL", "1/point"}
+_FEW |= {"point/month", "percent/month", "min", "cell/uL"}
 
 
 @dataclass(frozen=True)

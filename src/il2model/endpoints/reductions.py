@@ -128,15 +128,15 @@ def hour_of_largest(t: Floats, y: Floats) -> Floats:
         return np.asarray(HOURS * np.where(base != 0, x1 - 0.5 * top / base, x1))
 
 
-def half_life(low: float, high: float) -> OverTime:
-    """Return the reading of the half-life between two hours, h: a line through the logarithms."""
+def half_life(low: float, high: float, unit: int = HOURS) -> OverTime:
+    """Return the reading of the half-life between two hours, in parts of a day: a line through the logarithms."""
 
     def read(t: Floats, y: Floats) -> Floats:
         late = (t >= low / HOURS) & (t <= high / HOURS)
         x = t[late] - t[late].mean()
         # by row in memory, or the sum would depend on how many rows there are
         fall = (np.log(np.ascontiguousarray(y[..., late])) * x).sum(axis=-1) / (x * x).sum()
-        return np.asarray(-HOURS * np.log(2) / fall)
+        return np.asarray(-unit * np.log(2) / fall)
 
     return read
 

@@ -20,13 +20,20 @@ STAGES = ("pk", "imodals", "progression", "mirocals")
 SAMPLES = np.array(read_trial("dilt1d").visits)
 #: Of plasma IL-2: every ten minutes for half a day, then every quarter of an hour.
 _MINUTES = np.unique(np.concatenate([np.arange(0, 0.5, 1 / 144), np.arange(0.5, 1.001, 1 / 96)]))
+#: After a bolus into a vein: every minute for half an hour, every five minutes for three hours, then as above.
+_FINE = np.unique(np.concatenate([np.arange(30) / 1440, np.arange(6, 36) / 288, _MINUTES[_MINUTES >= 0.125]]))
 YEAR = 365.0
+MINUTES = 1440
 #: SVC falls by so many % for each point of ALSFRS-R (Andrews 2018 over PRO-ACT slopes).
 SVC_PER_POINT = 2.7
 
 
 def _after_injection(end: float) -> r.Floats:
     return _MINUTES
+
+
+def _after_bolus(end: float) -> r.Floats:
+    return _FINE
 
 
 def _samples(end: float) -> r.Floats:
@@ -97,6 +104,20 @@ REPORTED: tuple[Endpoint, ...] = (
         unit="h",
         meaning="half-life of plasma IL-2 from 10 to 18 h after injection",
         over_time=r.half_life(10, 18),
+    ),
+    _il2(
+        id="il2_half_life_first",
+        unit="min",
+        meaning="half-life of plasma IL-2 in the first quarter of an hour after a bolus",
+        over_time=r.half_life(1 / 60, 0.25, unit=MINUTES),
+        days=_after_bolus,
+    ),
+    _il2(
+        id="il2_half_life_second",
+        unit="min",
+        meaning="half-life of plasma IL-2 from 2 to 4 h after a bolus or a short infusion",
+        over_time=r.half_life(2, 4, unit=MINUTES),
+        days=_after_bolus,
     ),
     _il2(
         id="il2_auc",

@@ -116,8 +116,8 @@ def _experiments(
     for arm, plan in arms.items():
         last = max(t.day for t in chosen if t.arms[0] == arm and t.day is not None)
         rows = build_schedule(plan, bp, lags, values["body_surface"], math.inf).rows
-        if not rows or rows[0][0] > 0:
-            experiments.append((arm, 0, ""))
+        # what is added to a state has to find it: the untreated course begins before a dose on day 0
+        experiments.append((arm, -1 if rows and rows[0][0] <= 0 else 0, ""))
         for time, kind, target, value, route in rows:
             if time > last:
                 break

@@ -42,14 +42,15 @@ def test_an_arm_runs_once_for_the_same_patients_and_lengths_share_a_call(stage, 
 def test_a_run_ends_with_the_last_day_that_any_of_its_targets_reads(posed, monkeypatch):
     some = [posed.targets.targets["dilt1d_dip_day1"], posed.targets.targets["dilt1d_dip_day2"]]
     made = calls(monkeypatch)
-    both = courses.predict(posed.simulator, {}, tuple(some))
+    table = posed.targets.typical("imodals", 1)
+    both = courses.predict(posed.simulator, table, tuple(some))
     assert [end for *_, end in made] == [2.0]
-    alone = courses.predict(posed.simulator, {}, (some[0],))
+    alone = courses.predict(posed.simulator, table, (some[0],))
     assert both["dilt1d_dip_day1"] == pytest.approx(alone["dilt1d_dip_day1"], rel=1e-2)
 
 
 def test_trials_with_other_patients_have_runs_of_their_own(posed, monkeypatch):
-    one = posed.targets.targets["dilfrequency_treg"]
+    one = replace(posed.targets.targets["dilfrequency_treg"], study=Study())
     other = replace(one, id="other", study=Study(baseline=(("treg_share_untreated", 9.0),)))
     made = calls(monkeypatch)
     found = courses.predict(posed.simulator, {}, (one, other))
@@ -60,7 +61,7 @@ def test_trials_with_other_patients_have_runs_of_their_own(posed, monkeypatch):
 
 
 def test_the_course_is_converted_before_it_is_read(posed):
-    one = posed.targets.targets["dilfrequency_treg"]
+    one = replace(posed.targets.targets["dilfrequency_treg"], study=Study())
     plain = courses.predict(posed.simulator, {}, (one,))["dilfrequency_treg"]
     squared = courses.predict(posed.simulator, {}, (one,), lambda e, seen, rows: seen**2)["dilfrequency_treg"]
     assert squared == pytest.approx(100 * ((1 + plain / 100) ** 2 - 1))

@@ -62,7 +62,7 @@ def test_compiled_observables_give_the_likelihood_of_the_plain_text(stage, monke
 def test_refused_parameters_have_no_likelihood_and_leave_the_others_alone(stage):
     """A clearance and a loss rate that are no numbers, in one set of four."""
     p = problem(stage)
-    table = p.table(points(stage, 4)[:3])
+    table = p.table(points(stage, 4)[:3] / 2)
     sick = {
         i: np.insert(v, 1, np.nan if i in ("il2_clearance", "motor_unit_loss_rate") else v[0]) for i, v in table.items()
     }

@@ -41,7 +41,8 @@ def test_a_quick_run_is_said_and_names_are_escaped(folder, read):
     manifest = json.loads((home / "manifest.json").read_text())
     sums.write_json(home / "manifest.json", manifest | {"effort": "quick"})
     table = (home / "targets.csv").read_text()
-    sums.write(home / "targets.csv", table.replace("PK studies", "<b>PK & co</b>").encode())
+    trial = read_table(home / "targets.csv")[0]["trial"]
+    sums.write(home / "targets.csv", table.replace(trial, "<b>PK & co</b>").encode())
     page = read(write_report(folder, folder / "r.html"))
     assert "A quick run." in page.text
     assert "<b>PK & co</b>" in page.text

@@ -33,9 +33,10 @@ def test_points_of_a_percentage_are_not_percent_of_a_baseline():
 
 
 def test_sizes_that_differ_ask_for_a_logarithmic_axis():
-    found = groups(Fit(RESULTS, "pk").targets)
-    assert wants_log([forest_row(r) for r in found["PK studies", "IU/mL", False]])
-    assert not wants_log([forest_row(r) for r in found["PK studies", "h", False]])
+    rows = [{**r, "trial": "one"} for r in Fit(RESULTS, "pk").targets]
+    found = groups(rows)
+    assert wants_log([forest_row(r) for r in found["one", "IU/mL", False]])
+    assert not wants_log([forest_row(r) for r in found["one", "h", False]])
 
 
 def test_a_hazard_ratio_is_shown_as_a_ratio_with_its_interval():
