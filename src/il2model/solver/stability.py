@@ -172,8 +172,17 @@ def _blocks_of(kernel: Kernel) -> Callable[[Floats, Floats], list[Floats]]:
 def _abscissa(block: Floats) -> Floats:
     """Return the largest real part of the eigenvalues of matrices (subject, n, n)."""
     if block.shape[1] == 1:
-        return block[:, 0, 0]
+        return np.asarray(block[:, 0, 0])
     numbers = np.isfinite(block).all(axis=(1, 2))
     found = np.full(len(block), np.nan)
-    found[numbers] = np.linalg.eigvals(block[numbers]).real.max(axis=1)
+    found[numbers] = _largest(block[numbers])
     return found
+
+
+def _largest(matrices: Floats) -> Floats:
+    """Return what LAPACK finds; NaN for a matrix whose eigenvalues do not converge."""
+    try:
+        return np.asarray(np.linalg.eigvals(matrices).real.max(axis=1))
+    except np.linalg.LinAlgError:  # of one of them: the others are worked out alone
+        alone = (_largest(m[None]) for m in matrices) if len(matrices) > 1 else [np.array([np.nan])]
+        return np.concatenate(list(alone))

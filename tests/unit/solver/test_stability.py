@@ -89,6 +89,21 @@ def test_a_bad_row_stays_alone(kernel, rows):
     assert np.array_equal(found[others], largest_eigenvalue(kernel, rows[:9])[others])
 
 
+def test_eigenvalues_that_do_not_converge_leave_the_others_alone(kernel, rows, monkeypatch):
+    expected, eigvals = largest_eigenvalue(kernel, rows[:6]), np.linalg.eigvals
+    bad = max(StabilityKernel.load(kernel.blueprint).blocks(rows, kernel.constants(rows)), key=lambda b: b.shape[1])[2]
+
+    def stubborn(matrices):
+        if matrices.shape[1:] == bad.shape and (matrices == bad).all(axis=(1, 2)).any():
+            raise np.linalg.LinAlgError("Eigenvalues did not converge")
+        return eigvals(matrices)
+
+    monkeypatch.setattr(np.linalg, "eigvals", stubborn)
+    found = largest_eigenvalue(kernel, rows[:6])
+    assert np.isnan(found[2])
+    assert np.array_equal(np.delete(found, 2), np.delete(expected, 2))
+
+
 def test_a_subject_has_the_same_bits_in_any_company(kernel, rows):
     found = largest_eigenvalue(kernel, rows)
     assert np.array_equal(found[:1], largest_eigenvalue(kernel, rows[:1]))
