@@ -29,6 +29,8 @@ from .weighted import Weighted
 
 #: Draws of a structure's posterior whose predictions are kept.
 _SHOWN = 400
+#: Of a structure: its ln evidence is known to 0.045.
+OF_EVIDENCE = ImportanceOptions(effective=500.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,13 +138,14 @@ def compare(
     structures : sequence of Structure, optional
         Those of the stage by default; the first lends its draws to the others.
     options : ImportanceOptions, optional
+        By default so many draws that ln evidence is known to 0.045.
     seed : int
     resume, workers, executor, progress
         As in `calibrate`.
     """
     run = RunOptions(folder=folder, resume=resume, workers=workers, executor=executor, progress=progress)
     chosen = BY_STAGE[stage] if structures is None else tuple(structures)
-    given = replace(options or ImportanceOptions(), seed=seed)
+    given = replace(options or OF_EVIDENCE, seed=seed)
     found: list[Evidence] = []
     with crew(run) as crewed:
         for k, structure in enumerate(chosen):

@@ -18,7 +18,7 @@ from ..streams import stream
 from ..uncertainty.posterior import Posterior
 from .averages import evidence_weights, floored, prior_weights
 from .chains import Chains
-from .evidence import Evidence, compare
+from .evidence import OF_EVIDENCE, Evidence, compare
 from .mixture import AVERAGE, Mixture, design_of
 from .optimum import Optimum, optimize_stored
 from .problem import Problem, Structure
@@ -149,7 +149,8 @@ def by_average(question: Question, task: Task, options: ImportanceOptions, start
         targets=question.targets,
         parameters=question.parameters,
         structures=question.structures,
-        options=replace(options, each=0.0),  # asked of the draws of all together
+        # what every number is worth is asked of the draws of all together
+        options=replace(options, each=0.0, effective=min(options.effective, OF_EVIDENCE.effective)),
         seed=options.seed,
         workers=run.workers,
         executor=run.executor,

@@ -19,7 +19,7 @@ from .simulator import Size
 from .target import JOINT
 
 #: What importance sampling of each stage takes, in thousandths of all.
-SHARES = {"pk": 30, "imodals": 330, "progression": 210, "mirocals": 430, JOINT: 1000}
+SHARES = {"pk": 30, "imodals": 500, "progression": 150, "mirocals": 320, JOINT: 1000}
 
 
 def size_of(stage: str, effort: Effort, sampler: Sampler) -> int:
