@@ -33,6 +33,8 @@ from .tables import Row
 from .target import Target
 from .weighted import Weighted
 
+#: Of a refit: the density of what is left out is known to 0.08.
+OF_REFIT = ImportanceOptions(effective=150.0, largest=6144)
 #: Draws that foretell a trial.
 _DRAWS, _BLOCK = 600, 96
 #: Shares of intervals whose coverage is told.
@@ -121,7 +123,7 @@ def leave_trials_out(
     refit : bool
         Sample anew where Pareto k is above 0.7; without it such a row has not converged.
     options : ImportanceOptions, optional
-        Of the refits.
+        Of the refits; by default so many draws that the density is known to 0.08.
     seed : int
     resume, workers, executor, progress
         As in `calibrate`.
@@ -132,7 +134,7 @@ def leave_trials_out(
         For each trial the structures, and their average last.
     """
     run = RunOptions(resume=resume, workers=workers, executor=executor, progress=progress)
-    given = replace(options or ImportanceOptions(effective=400.0), seed=seed)
+    given = replace(options or OF_REFIT, seed=seed)
     place = None if results is None else str(results)
     told = [e for e in found if e.told]
     posed = partial(pose, stage, size=size or Size(), results=place, targets=targets)
