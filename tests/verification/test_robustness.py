@@ -7,6 +7,7 @@ from il2model.dosing.regimen import Regimen
 from il2model.simulation.cohort import Task, solve_cohort
 from il2model.simulation.run import solve
 from il2model.solver.problem import SolverOptions, Status
+from il2model.solver.stability import largest_eigenvalue
 from tests.helpers.regimens import random_rows
 
 
@@ -23,8 +24,12 @@ def check(kernel, rows, status, steps, ends, messages, plan, until, worst):
     bad = np.flatnonzero(status != Status.SUCCESS)
     assert set(messages) == set(bad)
     assert all(text.endswith(".") for text in messages.values())
-    assert (status != Status.REFUSED).all()
-    assert {Status(int(status[b])) for b in bad} <= {Status.RUNAWAY}
+    assert {Status(int(status[b])) for b in bad} <= {Status.RUNAWAY, Status.REFUSED}
+    # refused are those whose untreated state does not hold, and few
+    refused = np.flatnonzero(status == Status.REFUSED)
+    assert len(refused) <= 0.005 * len(rows)
+    np.testing.assert_array_equal(refused, np.flatnonzero(largest_eigenvalue(kernel, rows) >= 0))
+    bad = np.flatnonzero(status == Status.RUNAWAY)
     if len(bad):  # a runaway is one for SciPy too: conventional CD4 feed on the IL-2 they make
         wild = bad[:2]
         grown = solve(

@@ -123,6 +123,7 @@ def simulate(
     off_riluzole: bool = False,
     cohort: int | None = None,
     design: str = REFERENCE,
+    population: Mapping[str, str] | None = None,
     set: Mapping[str, str] | None = None,
     dask: str | None = None,
     at: Sequence[float | str] | None = None,
@@ -154,6 +155,8 @@ def simulate(
         Simulate this many virtual patients instead of a typical one.
     design
         Whom the cohort is drawn like: the patients of a trial (mirocals), or unselected.
+    population : ID=VALUE
+        A typical value of the cohort's patients, such as cd4_untreated=300; may be repeated.
     until : DAY
         Last day (default: the regimen's planned length).
     draws
@@ -191,17 +194,21 @@ def simulate(
         grid = save_times(None if cohort is None else daily(end), end)
         wanted = grid[printed(grid)].tolist()
     if cohort is None:
-        for option, given in {"--design": design != REFERENCE, "--folder": folder, "--dask": dask}.items():
+        for option, given in {
+            "--design": design != REFERENCE,
+            "--population": population,
+            "--folder": folder,
+            "--dask": dask,
+        }.items():
             if given:
                 raise InputError(f"{option} is for a cohort: add --cohort N.")
         run = partial(run, parameters=values)
     else:
         from ..population.cohort import Cohort
 
-        people = Cohort.sample(cohort, run.keywords.get("seed", 0), design, parameters=values)
+        people = Cohort.sample(cohort, run.keywords.get("seed", 0), design, parameters=values, population=population)
         run = partial(run_long, partial(run, parameters=None, cohort=people, seed=0), "patients", dask=dask)
-    keep = {} if cohort is None else {"folder": folder}
-    solution = run(save=wanted, **keep)
+    solution = run(save=wanted, **({} if cohort is None else {"folder": folder}))
     if plot is not None:
         shown = solution if wanted is None else _dense(run)
         write_figure(plot, lambda: shown.plot(observables))

@@ -29,6 +29,7 @@ OTHER = {
         "off_riluzole": None,
         "cohort": "4",
         "design": "unselected",
+        "population": "cd4_untreated=400",
         "set": "il2_clearance=0.2 L/min",
         "parameters": "prior",
         "draws": "4",
