@@ -36,7 +36,7 @@ def test_too_little_memory_is_one_sentence(size, answer):
     if said == "il2model: stopped.":  # OpenBLAS interrupts the process where it finds no room for its threads
         assert done.returncode == 130 and before and all(line.startswith("OpenBLAS blas_thread") for line in before)
         return
-    assert (done.returncode, done.stdout, before) == (1, "", [])
+    assert (done.returncode, done.stdout, before) == (1, "", []), done.stderr
     assert "not enough memory" in said or said.startswith("OpenBLAS error: Memory allocation")
 
 

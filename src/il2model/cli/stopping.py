@@ -45,6 +45,14 @@ def stopped(by: KeyboardInterrupt) -> int:
     return by.code if isinstance(by, Stopped) else 130
 
 
+def interruption(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the signal behind an error: a module that is interrupted while it loads raises another one."""
+    behind: BaseException | None = error
+    while behind is not None and not isinstance(behind, KeyboardInterrupt):
+        behind = behind.__cause__ or behind.__context__
+    return behind
+
+
 def _say_once() -> None:
     if _said.acquire(blocking=False):
         with suppress(OSError, ValueError):  # nobody reads any more

@@ -130,7 +130,7 @@ class Nothing:
 
 class Slow(Bimodal):
     def log_likelihood(self, z):
-        time.sleep(0.05)
+        time.sleep(0.2)
         return super().log_likelihood(z)
 
 
@@ -244,7 +244,6 @@ def test_an_interrupted_run_ends_soon_and_goes_on_to_the_same_bits(tmp_path):
     deadline = time.time() + 60
     while not (folder / "round-01.npz").exists() and time.time() < deadline:
         time.sleep(0.05)
-    time.sleep(0.2)
     begun = time.perf_counter()
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to all processes of the group
     running.communicate(timeout=30)
