@@ -35,7 +35,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 }
 _GROUPS: Mapping[str, str] = {
     "Dosing": "regimen amount days every cycles start route duration records cut off_riluzole",
-    "Patients": "cohort design eligibility size patients pool adherence dropout",
+    "Patients": "cohort design population eligibility size patients pool adherence dropout",
     "Model": "parameters set base draws study ranges",
     "Run": "until seed replicates resume overwrite workers dask policy",
     "Solver": "engine precision rtol atol max_steps h_first h_min h_max growth_limit",
